@@ -1,0 +1,2 @@
+//! The difftest command.
+fn main() {}
