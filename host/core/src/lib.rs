@@ -1,1 +1,27 @@
-//! difftest-core
+//! The pure part of difftest: what a suite says, what a run will do, and what its scores mean.
+//!
+//! No I/O, no clock, no threads: text goes in, data comes out, so every rule here can be tested with a string.
+//! The way of the data, one module an arrow:
+//!
+//! ```text
+//! suite::parse(text) -> Suite -> plan::expand(suite, catalog) -> SuitePlan -> [ run ] -> gate::judge -> event::Event
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`image`], [`digest`] | pixels and names of contents, shared by every crate |
+//! | [`metric`], [`generate`] | the traits the engines implement: a metric, a generator, a prompt generator |
+//! | [`suite`] | the suite file, parsed once, with spans |
+//! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
+//! | [`gate`] | thresholds, and the verdict over a test's scores |
+//! | [`event`] | the stream that every output is a fold over |
+
+pub mod digest;
+pub mod event;
+pub mod gate;
+pub mod generate;
+pub mod image;
+pub mod metric;
+pub mod plan;
+pub mod select;
+pub mod suite;

@@ -1,0 +1,230 @@
+//! The event stream of a run. Every output is a fold over it.
+//!
+//! Order: `RunStarted`, then for each suite `SuiteStarted`, its cases' events, `TestFinished` for each test as soon as its last
+//! case is done, `SuiteFinished`; `RunFinished` last, also after an interrupt. Events of different cases interleave; for one case
+//! they come in the order `CaseStarted`, `Step`*, `Generated`, `Scored`*, `CaseFinished`.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::gate::GateResult;
+use crate::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
+use crate::metric::{MetricError, MetricInfo, Score};
+
+/// Version of this stream; goes up whenever a reader of the old one would misread the new one.
+pub const VERSION: u32 = 1;
+
+/// Something that happened. Cases and tests are referred to by their index in the suite of the last `SuiteStarted`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// First event.
+    RunStarted {
+        /// [`VERSION`].
+        version: u32,
+        /// Of difftest.
+        difftest: String,
+        /// Unique, sorts by time.
+        run: String,
+        /// RFC 3339, UTC.
+        started: String,
+        /// Where this run keeps its images.
+        folder: PathBuf,
+        /// How many suites follow.
+        suites: usize,
+        /// How many cases follow, over all suites.
+        cases: usize,
+    },
+    /// A suite begins; its generator is loaded.
+    SuiteStarted {
+        /// The suite's name.
+        suite: String,
+        /// Digest of the suite file's text.
+        digest: Digest,
+        /// What makes the images.
+        generator: GeneratorInfo,
+        /// Its tests.
+        tests: Vec<TestInfo>,
+        /// Its cases.
+        cases: Vec<CaseInfo>,
+    },
+    /// The suite's generator or a metric it needs could not be loaded: none of its cases run.
+    SuiteError {
+        /// The suite's name.
+        suite: String,
+        /// Why.
+        error: ErrorInfo,
+    },
+    /// Work on an image began.
+    CaseStarted {
+        /// Which.
+        case: usize,
+    },
+    /// A denoising step was done.
+    Step {
+        /// Which.
+        case: usize,
+        /// Counted from 1.
+        step: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// The image is there and stored.
+    Generated {
+        /// Which.
+        case: usize,
+        /// The image, or why there is none.
+        outcome: Outcome<ImageRecord, GenerateError>,
+        /// Time spent on it.
+        seconds: f64,
+    },
+    /// A metric looked at it.
+    Scored {
+        /// Which.
+        case: usize,
+        /// Index into the test's metrics.
+        metric: usize,
+        /// The score, or why there is none.
+        outcome: Outcome<Score, MetricError>,
+        /// Time spent on it.
+        seconds: f64,
+    },
+    /// All of a case's work is done.
+    CaseFinished {
+        /// Which.
+        case: usize,
+    },
+    /// A line a plugin logged: escaped and capped.
+    Log {
+        /// The case it worked on, where there is one.
+        case: Option<usize>,
+        /// Plugin name.
+        plugin: String,
+        /// `debug`, `info` or `warn`.
+        level: String,
+        /// One line.
+        message: String,
+    },
+    /// A test was judged.
+    TestFinished {
+        /// Which.
+        test: usize,
+        /// The verdict.
+        verdict: Verdict,
+        /// Each gate with its value.
+        gates: Vec<GateResult>,
+        /// What kept it from a verdict, worst first; empty unless `verdict` is `error`.
+        errors: Vec<ErrorInfo>,
+    },
+    /// All tests of the suite were judged.
+    SuiteFinished {
+        /// The suite's name.
+        suite: String,
+    },
+    /// Last event.
+    RunFinished {
+        /// How it ended.
+        conclusion: Conclusion,
+        /// Wall time of the whole run.
+        seconds: f64,
+    },
+}
+
+/// A test as reports need it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TestInfo {
+    /// Its name.
+    pub name: String,
+    /// Its metrics.
+    pub metrics: Vec<MetricInfo>,
+    /// How many cases it has.
+    pub cases: usize,
+}
+
+/// A case as reports need it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseInfo {
+    /// Its id.
+    pub id: String,
+    /// Index of its test.
+    pub test: usize,
+    /// Its prompt.
+    pub prompt: Prompt,
+    /// Its seed.
+    pub seed: u64,
+    /// Sampler settings as the suite gives them.
+    pub settings: Settings,
+}
+
+/// A value or the reason why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome<T, E> {
+    /// There it is.
+    Ok(T),
+    /// There is none.
+    Error(E),
+}
+
+/// A stored image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageRecord {
+    /// The PNG (or, for a folder of images, the file itself).
+    pub path: PathBuf,
+    /// SHA-256 of size and pixels.
+    pub digest: Digest,
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// What it was really made with, sorted by name.
+    pub attributes: Vec<(String, String)>,
+    /// Things a person should know, such as a truncated prompt.
+    pub warnings: Vec<String>,
+}
+
+/// What is said of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every gate holds.
+    Pass,
+    /// A gate does not hold, and everything could be computed.
+    Fail,
+    /// Something could not be computed. Never a pass, never a score of 0.
+    Error,
+    /// Interrupted or stopped by `-x` before all its cases were done.
+    NotRun,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conclusion {
+    /// Exit code 0.
+    Passed,
+    /// Exit code 1.
+    Failed,
+    /// Exit code 2.
+    Error,
+    /// Exit code 130.
+    Interrupted,
+}
+
+/// An error as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorInfo {
+    /// A stable word for programs.
+    pub kind: String,
+    /// What, where and why.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The case, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<usize>,
+}

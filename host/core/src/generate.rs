@@ -1,0 +1,132 @@
+//! What makes images and prompts, whoever does it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::image::Image;
+
+/// The sampler settings of a test. `None` leaves the choice to the model's own configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Settings {
+    /// Scheduler name: `ddim`, `euler`, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
+    /// Denoising steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    /// Classifier-free guidance scale; 1 or less turns it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<f64>,
+    /// Width and height in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
+    /// Negative prompt for every case that brings none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negative_prompt: Option<String>,
+}
+
+/// One image to make: a case, reduced to what the generator needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The case id, for messages.
+    pub id: String,
+    /// The prompt.
+    pub prompt: String,
+    /// The negative prompt; `None` means the empty one.
+    pub negative_prompt: Option<String>,
+    /// The seed.
+    pub seed: u64,
+    /// Sampler settings.
+    pub settings: Settings,
+}
+
+/// A finished image and what it was really made with.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The pixels.
+    pub image: Image,
+    /// The settings after the model's defaults were filled in, sorted by name: `scheduler`, `steps`, `guidance`, ...
+    pub attributes: Vec<(String, String)>,
+    /// Things a person should know, such as a truncated prompt.
+    pub warnings: Vec<String>,
+}
+
+/// What makes images: a diffusion model, a folder of existing images.
+pub trait Generator: Send + Sync {
+    /// What it is, for the record.
+    fn info(&self) -> &GeneratorInfo;
+
+    /// How many calls of [`Generator::generate`] may usefully run at the same time.
+    fn lanes(&self) -> usize;
+
+    /// Makes one image for each request, in order. All requests of a call share their settings.
+    /// The pixels of a case depend on its own request alone: not on the batch, the lane or the order.
+    /// `progress` is told each finished step and answers whether to go on; on `false` every unfinished request ends with
+    /// [`GenerateError`] of kind `cancelled`.
+    fn generate(
+        &self,
+        requests: &[Request],
+        progress: &(dyn Fn(Step) -> bool + Sync),
+    ) -> Vec<Result<Generated, GenerateError>>;
+}
+
+/// A denoising step that has just been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Counted from 1.
+    pub step: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+/// What a generator is: enough to say where an image came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GeneratorInfo {
+    /// As the suite names it.
+    pub model: String,
+    /// `stable-diffusion`, `images`, ...
+    pub kind: String,
+    /// Every file that went in, with its digest; paths relative to the model folder.
+    pub files: Vec<(String, Digest)>,
+    /// Device, runtime version, thread count, noise id, ...; sorted by name.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Why there is no image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[error("{message}")]
+pub struct GenerateError {
+    /// A stable word for programs: `cancelled`, `not-finite`, `missing-image`, ...
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A prompt as a test uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prompt {
+    /// Stable id, unique inside its test.
+    pub id: String,
+    /// The text.
+    pub text: String,
+    /// A negative prompt of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative: Option<String>,
+    /// What it was built from, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<(String, String)>,
+}
+
+/// A prompt generator, loaded.
+pub trait PromptGenerator: Send + Sync {
+    /// At most `limit` prompts. The same answer for the same arguments, on every machine.
+    ///
+    /// # Errors
+    /// When the config breaks the schema, or the plugin fails.
+    fn prompts(&self, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, crate::metric::MetricError>;
+}

@@ -1,0 +1,71 @@
+//! The one pixel type that travels between crates.
+
+use std::sync::Arc;
+
+use crate::digest::{Digest, Hasher};
+
+/// 8-bit sRGB, row-major, three interleaved channels, no alpha. Immutable and cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    width: u32,
+    height: u32,
+    pixels: Arc<[u8]>,
+}
+
+impl Image {
+    /// Wraps `width * height * 3` bytes.
+    ///
+    /// # Errors
+    /// [`WrongLength`] when the number of bytes does not fit the size, or a side is 0.
+    pub fn new(width: u32, height: u32, pixels: impl Into<Arc<[u8]>>) -> Result<Self, WrongLength> {
+        let pixels = pixels.into();
+        let wanted = u64::from(width) * u64::from(height) * 3;
+        if wanted == 0 || wanted != pixels.len() as u64 {
+            return Err(WrongLength { width, height, bytes: pixels.len() });
+        }
+        Ok(Self { width, height, pixels })
+    }
+
+    /// Pixels per row.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// All `width * height * 3` bytes, interleaved.
+    #[must_use]
+    pub fn rgb8(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// SHA-256 of width, height (both little-endian u32) and pixels: equal for equal pixels, whatever file they came from.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        hasher.update(&self.width.to_le_bytes());
+        hasher.update(&self.height.to_le_bytes());
+        hasher.update(&self.pixels);
+        hasher.finish()
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({}x{})", self.width, self.height)
+    }
+}
+
+/// The bytes do not make an image of that size.
+#[derive(Debug, thiserror::Error)]
+#[error("{bytes} bytes do not make an image of {width}x{height} with 3 channels")]
+pub struct WrongLength {
+    width: u32,
+    height: u32,
+    bytes: usize,
+}

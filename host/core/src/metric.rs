@@ -1,0 +1,152 @@
+//! What a metric is, whoever computes it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::image::Image;
+
+/// Which way a score is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// A bare threshold is a minimum.
+    HigherIsBetter,
+    /// A bare threshold is a maximum.
+    LowerIsBetter,
+    /// A bare threshold is an error: the suite must say `min` or `max`.
+    Neither,
+}
+
+/// Everything that is known of a metric before it measures anything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricInfo {
+    /// The name suites use: bare for host metrics, `plugin/metric` for a plugin's.
+    pub name: String,
+    /// One line.
+    pub summary: String,
+    /// Which way is better.
+    pub direction: Direction,
+    /// Closed range that every score lies in; a score outside is an error.
+    pub range: Option<(f64, f64)>,
+    /// Unit of the score, such as `dB`.
+    pub unit: Option<String>,
+    /// JSON Schema of the config table; `None` takes no config.
+    pub config_schema: Option<Value>,
+    /// The exact variant: scores of different variants must not be compared.
+    pub variant: String,
+    /// Who computes it.
+    pub source: MetricSource,
+}
+
+/// Who computes a metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum MetricSource {
+    /// The difftest binary, with these models.
+    Host {
+        /// Digests of the model files, `(role, digest)`.
+        models: Vec<(String, Digest)>,
+    },
+    /// A sandboxed component.
+    Plugin(PluginId),
+}
+
+/// A plugin, pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PluginId {
+    /// The name suites use before the slash.
+    pub name: String,
+    /// Version of the plugin, where its metadata tells.
+    pub version: Option<String>,
+    /// SHA-256 of the `.wasm` file.
+    pub digest: Digest,
+    /// Whether scores depend on pixels alone.
+    pub class: ReproducibilityClass,
+}
+
+/// What a plugin's scores can depend on, computed from its imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReproducibilityClass {
+    /// Pixels and log only: bit-identical everywhere.
+    Exact,
+    /// Asks the host to run models.
+    ModelDependent,
+}
+
+impl fmt::Display for ReproducibilityClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::ModelDependent => "model-dependent",
+        })
+    }
+}
+
+/// What one image was made from, as metrics see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The case id: the same on every machine.
+    pub id: String,
+    /// The prompt.
+    pub prompt: String,
+    /// The negative prompt, where there is one.
+    pub negative_prompt: Option<String>,
+    /// The seed.
+    pub seed: u64,
+    /// Further facts (steps, scheduler, ...), sorted by name.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// What a metric says of one image. `value` is finite and inside the declared range.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Score {
+    /// The score.
+    pub value: f64,
+    /// Named parts of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+    /// What the sandbox spent on it: the same on every machine with the same plugin and wasmtime version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+}
+
+/// A named part of a score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Detail {
+    /// What it is.
+    pub name: String,
+    /// How much of it.
+    pub value: f64,
+}
+
+/// A metric ready to measure: its plugin loaded, its config checked.
+pub trait Metric: Send + Sync {
+    /// What it is.
+    fn info(&self) -> &MetricInfo;
+
+    /// How many images it likes to see at once. Scores never depend on it.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Scores each image: one answer for each item, in order. One failing image does not fail its neighbours.
+    fn measure(&self, items: &[(Image, Sample)]) -> Vec<Result<Score, MetricError>>;
+}
+
+/// Why there is no score. Always an error of the run, never a failed threshold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[error("{message}")]
+pub struct MetricError {
+    /// A stable word for programs: `fuel`, `memory`, `panic`, `not-finite`, `out-of-range`, ...
+    pub kind: String,
+    /// What happened, naming the plugin.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}

@@ -1,0 +1,80 @@
+//! The plan: every case of a suite with all of its inputs. `difftest list` prints it, `difftest run` executes it.
+
+use std::sync::Arc;
+
+use crate::gate::Gate;
+use crate::generate::{Prompt, Settings};
+use crate::metric::{MetricError, MetricInfo};
+use crate::suite::{MetricUse, ModelSpec};
+
+/// All the work of one suite.
+#[derive(Clone, Debug)]
+pub struct SuitePlan {
+    /// The suite's name: its file name without `.toml`.
+    pub suite: String,
+    /// What makes the images.
+    pub model: ModelSpec,
+    /// The tests, in the order of the file.
+    pub tests: Vec<TestPlan>,
+    /// The cases, in the order of the tests, then prompts, then seeds.
+    pub cases: Vec<Case>,
+}
+
+/// One test, resolved.
+#[derive(Clone, Debug)]
+pub struct TestPlan {
+    /// Its name, unique inside the suite.
+    pub name: String,
+    /// Its metrics with their resolved description, in the order of the file.
+    pub metrics: Vec<(MetricUse, MetricInfo)>,
+    /// What its scores must satisfy.
+    pub gates: Vec<Gate>,
+}
+
+/// One prompt x one seed of one test: one image.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `suite::test[prompt-id,seed]`: unique, the same on every machine.
+    pub id: String,
+    /// Index into [`SuitePlan::tests`].
+    pub test: usize,
+    /// The prompt.
+    pub prompt: Arc<Prompt>,
+    /// The seed.
+    pub seed: u64,
+    /// Sampler settings, shared by the cases of a test.
+    pub settings: Arc<Settings>,
+}
+
+/// What there is to name in a suite: metrics and prompt generators, by name.
+pub trait Catalog {
+    /// The metric of that name, with `config` checked against its schema.
+    ///
+    /// # Errors
+    /// [`Unknown::NotFound`] with everything that is available, or [`Unknown::Refused`] when it is there but cannot be used so.
+    fn metric(&self, name: &str, config: &serde_json::Value) -> Result<MetricInfo, Unknown>;
+
+    /// The prompts of a prompt generator; `name` is `plugin` or `plugin/generator`.
+    ///
+    /// # Errors
+    /// As [`Catalog::metric`].
+    fn prompts(&self, name: &str, config: &serde_json::Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, Unknown>;
+
+    /// Every `(prompt, seed)` of an image folder's manifest, in its order.
+    ///
+    /// # Errors
+    /// [`Unknown::Refused`] when the model is not an image folder or its manifest cannot be read.
+    fn manifest(&self, model: &ModelSpec) -> Result<Vec<(Prompt, u64)>, Unknown>;
+}
+
+/// Why the catalogue has no answer.
+#[derive(Clone, Debug)]
+pub enum Unknown {
+    /// Nothing has that name; these exist.
+    NotFound {
+        /// Names that would have been found, sorted.
+        available: Vec<String>,
+    },
+    /// It is there, and this is why it cannot be used.
+    Refused(MetricError),
+}
