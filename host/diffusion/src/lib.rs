@@ -1,1 +1,23 @@
-//! difftest-diffusion
+//! Diffusion models and CLIP on ONNX Runtime, straight from safetensors folders.
+//!
+//! The way of the data: a model folder (`repository`) holds components; each component's `config.json` becomes an ONNX
+//! graph (`graph` on top of `onnx`) whose initialisers point into the component's own safetensors file (`weights`); the
+//! graph becomes sessions of ONNX Runtime (`session`, with the library found by `runtime`); `models` gives every network a
+//! typed call on plain `f32` slices. `pipeline` joins them with `tokenizer`, `noise` and `scheduler` to text-to-image, and
+//! `clip` is the host's own metric.
+//!
+//! ONNX Runtime is known to this crate alone.
+
+pub mod builtin;
+pub mod clip;
+pub mod graph;
+pub mod models;
+pub mod noise;
+pub mod onnx;
+pub mod pipeline;
+pub mod repository;
+pub mod runtime;
+pub mod scheduler;
+pub mod session;
+pub mod tokenizer;
+pub mod weights;

@@ -1,0 +1,1 @@
+//! The CLIP score: cosine of a prompt and an image in CLIP space.

@@ -1,0 +1,1 @@
+//! torch-compatible normal noise.

@@ -1,0 +1,1 @@
+//! The part of the ONNX format the graphs need.

@@ -1,0 +1,1 @@
+//! Text to image: prompt, noise, denoising, decoding.
