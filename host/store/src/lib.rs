@@ -1,1 +1,18 @@
-//! difftest-store
+//! What a run leaves on disk, and how it is written so that no kill and no full disk can leave half a file.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`atomic`] | a file that is there whole or not at all |
+//! | [`run_folder`] | one folder a run: images, the recorded event stream, `results.json` |
+//!
+//! A run's folder is `.difftest/runs/RUN/` under the working directory unless `--artifacts` names another:
+//!
+//! ```text
+//! .difftest/runs/20261121-093000-4f1c/
+//!     events.jsonl                         every event but the denoising steps, one line each, appended as it happens
+//!     images/SUITE/0003-TEST-PROMPT-SEED.png
+//!     results.json                         written last
+//! ```
+
+pub mod atomic;
+pub mod run_folder;

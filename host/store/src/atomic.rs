@@ -1,0 +1,131 @@
+//! Files that are there whole or not at all.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A path that could not be written or made, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {}", path.display(), reason(source))]
+pub struct WriteError {
+    /// What was tried.
+    pub action: &'static str,
+    /// On what.
+    pub path: PathBuf,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+impl WriteError {
+    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+
+    /// What to do next, where that is clear.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space, or let `--artifacts DIR` and `--output FILE` point to another disk".into()
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "choose a folder you may write to with `--artifacts DIR` or `--output FILE`".into()
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The system's message without its error number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "the disk is full".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Writes `bytes` to `path`: into a temporary file beside it, flushed to the disk, then renamed over it. On any error the
+/// temporary file is gone and what stood at `path` before is untouched. Missing parent folders are made.
+///
+/// # Errors
+/// [`WriteError`] naming the path.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let fail = |source| WriteError::new("write", path, source);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|e| WriteError::new("make the folder", folder, e))?;
+    if path.is_dir() {
+        return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+    }
+    let mut file = tempfile::Builder::new().prefix(".difftest-").tempfile_in(folder).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+    make_readable(file.as_file()).map_err(fail)?;
+    file.persist(path).map_err(|e| fail(e.error))?;
+    Ok(())
+}
+
+/// Temporary files are private to their owner; results are as readable as any other new file usually is.
+#[cfg(unix)]
+fn make_readable(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn replaces_whole_files_and_makes_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/results.json");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(dir.path(), b"x").unwrap_err();
+        assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_old_file_alone() {
+        // /dev/full cannot hold a temporary file, so the limit on file size stands in for the disk's end.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("results.json");
+        write(&path, b"old").unwrap();
+        let status = std::process::Command::new("sh")
+            .args(["-c", "ulimit -f 1; trap '' XFSZ; exec \"$0\" --exact atomic::tests::write_a_megabyte --nocapture"])
+            .arg(std::env::current_exe().unwrap())
+            .env("DIFFTEST_TEST_TARGET", &path)
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&status.stdout).contains("cannot write"), "{status:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    /// The other half of the test above: runs in a process that may only write small files.
+    #[test]
+    fn write_a_megabyte() {
+        if let Some(path) = std::env::var_os("DIFFTEST_TEST_TARGET") {
+            let error = write(Path::new(&path), &vec![7; 1 << 20]).unwrap_err();
+            #[allow(clippy::print_stdout)]
+            {
+                println!("{error}");
+            }
+        }
+    }
+}
