@@ -51,6 +51,8 @@ pub struct Generated {
     pub attributes: Vec<(String, String)>,
     /// Things a person should know, such as a truncated prompt.
     pub warnings: Vec<String>,
+    /// The file it was read from, where it was not made just now: then nothing is stored again.
+    pub file: Option<std::path::PathBuf>,
 }
 
 /// What makes images: a diffusion model, a folder of existing images.

@@ -1,1 +1,28 @@
-//! difftest-run
+//! The conductor: takes a plan and the engines it names, and turns them into one ordered stream of events.
+//!
+//! ```text
+//!            bounded by tickets: at most N images are alive at once
+//!  cases -> [ lanes: generate ] -> image -+-> [ rayon: encode PNG, store ]          -+
+//!                                         +-> [ rayon: plugin metrics, one store each ] -+-> [ collector ] -> events
+//!                                         +-> [ inference: CLIP, in batches ]         -+
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`load`] | from names in a plan to a generator and metrics that are ready |
+//! | [`catalog`] | what a suite may name: host metrics, plugins, manifests |
+//! | [`stages`] | the threads and channels above, for one suite |
+//! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
+//! | [`conduct`] | suite after suite; start, end and conclusion of a run |
+//! | [`cancel`] | how a run is stopped |
+//!
+//! Invariants: scores and pixels do not depend on threads, lanes or batches; a case's events come in the order that
+//! [`difftest_core::event`] states; an error of one case or metric never keeps another from its result; what a run holds in memory
+//! does not grow with its number of images.
+
+pub mod cancel;
+pub mod catalog;
+pub mod collect;
+pub mod conduct;
+pub mod load;
+pub mod stages;

@@ -1,0 +1,53 @@
+//! How a run is stopped.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+const GO: u8 = 0;
+const NO_NEW: u8 = 1;
+const FATAL: u8 = 2;
+const INTERRUPTED: u8 = 3;
+
+/// A flag that only ever gets more urgent; shared between the signal handler and every stage.
+#[derive(Debug, Default)]
+pub struct Cancel(AtomicU8);
+
+impl Cancel {
+    /// Nothing is stopped.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicU8::new(GO))
+    }
+
+    /// Begin no new case; what has begun is finished (`-x`).
+    pub fn no_new_cases(&self) {
+        self.0.fetch_max(NO_NEW, Ordering::Relaxed);
+    }
+
+    /// The run cannot go on (the disk is full): drop what is being generated, report what is done, end with an error.
+    pub fn fatal(&self) {
+        self.0.fetch_max(FATAL, Ordering::Relaxed);
+    }
+
+    /// The user said stop: drop what is being generated, report what is done.
+    pub fn interrupt(&self) {
+        self.0.fetch_max(INTERRUPTED, Ordering::Relaxed);
+    }
+
+    /// Whether a new case may begin.
+    #[must_use]
+    pub fn may_begin(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == GO
+    }
+
+    /// Whether the image that is being made is still wanted.
+    #[must_use]
+    pub fn may_continue(&self) -> bool {
+        self.0.load(Ordering::Relaxed) <= NO_NEW
+    }
+
+    /// Whether the user said stop.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == INTERRUPTED
+    }
+}

@@ -1,0 +1,157 @@
+//! Puts the stages' messages in order, counts what each case still lacks, and judges a test when its last case is done.
+
+use difftest_core::event::{ErrorInfo, Event, Outcome, Verdict};
+use difftest_core::generate::GenerateError;
+use difftest_core::metric::MetricError;
+use difftest_core::plan::SuitePlan;
+
+use crate::stages::Message;
+
+/// Where events go. An error means that the recording cannot be kept and the run has to stop.
+pub(crate) type Sink<'a> = dyn FnMut(Event) -> Result<(), ErrorInfo> + 'a;
+
+/// The state of one suite's run.
+pub(crate) struct Collector<'a> {
+    plan: &'a SuitePlan,
+    cases: Vec<CaseState>,
+    tests: Vec<TestState>,
+    fatal: Option<ErrorInfo>,
+}
+
+#[derive(Default)]
+struct CaseState {
+    /// Metrics that have not answered yet.
+    waiting: usize,
+    generated: bool,
+    finished: bool,
+    /// Scores that came before the image was stored.
+    early: Vec<Event>,
+    /// Value by metric; `None` where there is none.
+    values: Vec<Option<f64>>,
+}
+
+struct TestState {
+    unfinished: usize,
+    judged: bool,
+    errors: Vec<ErrorInfo>,
+}
+
+impl<'a> Collector<'a> {
+    /// Nothing has happened yet. `broken[test]` are errors known before any case ran, such as a metric that cannot be loaded.
+    pub(crate) fn new(plan: &'a SuitePlan, broken: Vec<Vec<ErrorInfo>>, ready: impl Fn(usize) -> usize) -> Self {
+        let cases = plan.cases.iter().map(|case| CaseState {
+            waiting: ready(case.test),
+            values: vec![None; plan.tests[case.test].metrics.len()],
+            ..CaseState::default()
+        });
+        let mut tests: Vec<_> =
+            broken.into_iter().map(|errors| TestState { unfinished: 0, judged: false, errors }).collect();
+        for case in &plan.cases {
+            tests[case.test].unfinished += 1;
+        }
+        Self { plan, cases: cases.collect(), tests, fatal: None }
+    }
+
+    /// Takes in one message and sends what follows from it. Answers the verdict of a test that was just completed.
+    pub(crate) fn take(&mut self, message: Message, sink: &mut Sink<'_>) -> Result<Option<Verdict>, ErrorInfo> {
+        match message {
+            Message::Dropped(_) => Ok(None),
+            Message::Fatal(error) => {
+                let error = from_generation(&error, None);
+                self.fatal.get_or_insert(error.clone());
+                Err(error)
+            }
+            Message::Event(Event::Generated { case, outcome, seconds }) => {
+                let failed = if let Outcome::Error(error) = &outcome {
+                    let test = &mut self.tests[self.plan.cases[case].test];
+                    test.errors.push(from_generation(error, Some(case)));
+                    true
+                } else {
+                    false
+                };
+                sink(Event::Generated { case, outcome, seconds })?;
+                self.cases[case].generated = true;
+                if failed {
+                    self.cases[case].waiting = 0;
+                }
+                for early in std::mem::take(&mut self.cases[case].early) {
+                    self.score(case, early, sink)?;
+                }
+                self.finish_if_done(case, sink)
+            }
+            Message::Event(event @ Event::Scored { case, .. }) => {
+                if !self.cases[case].generated {
+                    self.cases[case].early.push(event);
+                    return Ok(None);
+                }
+                self.score(case, event, sink)?;
+                self.finish_if_done(case, sink)
+            }
+            Message::Event(other) => sink(other).map(|()| None),
+        }
+    }
+
+    /// Judges every test that is not yet: those without cases, and those that were cut short.
+    pub(crate) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
+        for test in 0..self.tests.len() {
+            if !self.tests[test].judged {
+                self.judge(test, sink)?;
+            }
+        }
+        self.fatal.take().map_or(Ok(()), Err)
+    }
+
+    fn score(&mut self, case: usize, event: Event, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
+        if let Event::Scored { metric, outcome, .. } = &event {
+            let state = &mut self.cases[case];
+            state.waiting = state.waiting.saturating_sub(1);
+            match outcome {
+                Outcome::Ok(score) => state.values[*metric] = Some(score.value),
+                Outcome::Error(error) => {
+                    self.tests[self.plan.cases[case].test].errors.push(from_metric(error, Some(case)));
+                }
+            }
+        }
+        sink(event)
+    }
+
+    fn finish_if_done(&mut self, case: usize, sink: &mut Sink<'_>) -> Result<Option<Verdict>, ErrorInfo> {
+        let state = &mut self.cases[case];
+        if state.finished || !state.generated || state.waiting > 0 {
+            return Ok(None);
+        }
+        state.finished = true;
+        sink(Event::CaseFinished { case })?;
+        let test = self.plan.cases[case].test;
+        self.tests[test].unfinished -= 1;
+        if self.tests[test].unfinished == 0 { self.judge(test, sink).map(Some) } else { Ok(None) }
+    }
+
+    fn judge(&mut self, test: usize, sink: &mut Sink<'_>) -> Result<Verdict, ErrorInfo> {
+        let TestState { unfinished, errors, judged } = &mut self.tests[test];
+        *judged = true;
+        let plan = &self.plan.tests[test];
+        let values = |metric: &str| -> Vec<Option<f64>> {
+            let index = plan.metrics.iter().position(|(wanted, _)| wanted.name == metric);
+            let cases = self.plan.cases.iter().zip(&self.cases).filter(|(case, state)| case.test == test && state.finished);
+            cases.map(|(_, state)| index.and_then(|i| state.values[i])).collect()
+        };
+        let (mut verdict, gates) = difftest_core::gate::judge(&plan.gates, values);
+        if !errors.is_empty() {
+            verdict = Verdict::Error;
+        } else if *unfinished > 0 {
+            verdict = Verdict::NotRun;
+        }
+        let errors = std::mem::take(errors);
+        sink(Event::TestFinished { test, verdict, gates, errors })?;
+        Ok(verdict)
+    }
+}
+
+pub(crate) fn from_generation(error: &GenerateError, case: Option<usize>) -> ErrorInfo {
+    ErrorInfo { kind: error.kind.clone(), message: error.message.clone(), hint: error.hint.clone(), case }
+}
+
+pub(crate) fn from_metric(error: &MetricError, case: Option<usize>) -> ErrorInfo {
+    ErrorInfo { kind: error.kind.clone(), message: error.message.clone(), hint: error.hint.clone(), case }
+}
