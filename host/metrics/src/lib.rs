@@ -1,1 +1,18 @@
-//! difftest-metrics
+//! Pixel arithmetic that difftest's scores rest on, equal to the reference implementations bit for bit.
+//!
+//! Everything takes and gives [`difftest_core::image::Image`] (8-bit sRGB, three interleaved channels), is pure but for
+//! [`decode::read`], and returns the same bits on every machine: sums are integers, transcendental functions are our own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`resize`] | Pillow's 8-bit resampling |
+//! | [`luma`] | Pillow's `L`, BT.601 |
+//! | [`clip_preprocess`] | an image as CLIP's vision tower wants it, as configured by `preprocessor_config.json` |
+//! | [`decode`] | PNG, JPEG and WebP files to pixels, within limits |
+//! | [`encode`] | pixels to PNG, the same bytes for the same pixels |
+
+pub mod clip_preprocess;
+pub mod decode;
+pub mod encode;
+pub mod luma;
+pub mod resize;

@@ -1,0 +1,158 @@
+//! Image files to pixels, within limits: a file is refused before it can fill the memory.
+//!
+//! PNG, JPEG and WebP, told apart by their first bytes, not by their name. Alpha is dropped, 16-bit samples keep their high
+//! byte, grey is tripled, and neither orientation tags nor colour profiles are applied: what `PIL.Image.open(f).convert("RGB")`
+//! does, which is what the Python metrics see. (JPEG decoders differ by a level or so among each other; PNG and lossless WebP
+//! are exact.)
+
+use std::io::{Cursor, Read as _};
+use std::path::Path;
+
+use difftest_core::image::Image;
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
+
+/// What a file may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Longest side, in pixels.
+    pub side: u32,
+    /// Width times height.
+    pub pixels: u64,
+}
+
+impl Default for Limits {
+    /// 256 MiB files, sides up to 16384, 64 megapixels in all.
+    fn default() -> Self {
+        Self { file_bytes: 256 << 20, side: 16_384, pixels: 64 << 20 }
+    }
+}
+
+/// Why a file gives no image.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It cannot be read.
+    #[error("cannot read the file: {0}")]
+    Io(#[from] std::io::Error),
+    /// More bytes than [`Limits::file_bytes`].
+    #[error("the file is larger than {limit} bytes")]
+    FileTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// Not one of the formats.
+    #[error("not a PNG, JPEG or WebP image")]
+    UnknownFormat,
+    /// The header asks for more pixels than allowed: a mistake or a decompression bomb.
+    #[error("the image is {width}x{height}, more than {pixels} pixels or a side over {side}")]
+    TooLarge {
+        /// As the header says.
+        width: u32,
+        /// As the header says.
+        height: u32,
+        /// [`Limits::pixels`].
+        pixels: u64,
+        /// [`Limits::side`].
+        side: u32,
+    },
+    /// The data ends early.
+    #[error("the image is cut off: its data ends early")]
+    CutOff,
+    /// The data makes no sense.
+    #[error("the image is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A [`DecodeError`] with the file it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: std::path::PathBuf,
+    /// Why.
+    pub source: DecodeError,
+}
+
+/// Reads an image file.
+///
+/// # Errors
+/// [`FileError`] names the file and the reason.
+pub fn read(path: &Path, limits: &Limits) -> Result<Image, FileError> {
+    let decoded = bytes(path, limits).and_then(|bytes| decode(&bytes, limits));
+    decoded.map_err(|source| FileError { path: path.to_owned(), source })
+}
+
+fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    // one more than allowed: growing files and devices have no length to ask for
+    file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limits.file_bytes {
+        return Err(DecodeError::FileTooLarge { limit: limits.file_bytes });
+    }
+    Ok(bytes)
+}
+
+/// Decodes the bytes of an image file.
+///
+/// # Errors
+/// [`DecodeError`]; never a panic and never more memory than the limits imply.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let format = reader.format().ok_or(DecodeError::UnknownFormat)?;
+    if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP) {
+        return Err(DecodeError::UnknownFormat);
+    }
+    let mut allowed = image::Limits::default();
+    // 16 bits of four channels, and as much again for the decoder's own rows
+    allowed.max_alloc = Some(limits.pixels.saturating_mul(16));
+    reader.limits(allowed);
+    let decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    if width.max(height) > limits.side || u64::from(width) * u64::from(height) > limits.pixels {
+        return Err(DecodeError::TooLarge { width, height, pixels: limits.pixels, side: limits.side });
+    }
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(DecodeError::CutOff);
+    }
+    let pixels = rgb8(DynamicImage::from_decoder(decoder).map_err(damaged)?);
+    Image::new(width, height, pixels).map_err(|error| DecodeError::Damaged(error.to_string()))
+}
+
+fn damaged(error: image::ImageError) -> DecodeError {
+    match error {
+        image::ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => DecodeError::CutOff,
+        other => DecodeError::Damaged(other.to_string()),
+    }
+}
+
+fn rgb8(image: DynamicImage) -> Vec<u8> {
+    let high = |samples: &[u16]| samples.iter().map(|s| (s >> 8) as u8).collect::<Vec<_>>();
+    let grey = |samples: &[u8], step: usize| samples.iter().step_by(step).flat_map(|&g| [g; 3]).collect();
+    let drop_alpha = |samples: &[u8]| samples.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+    match image {
+        DynamicImage::ImageLuma8(image) => grey(&image, 1),
+        DynamicImage::ImageLumaA8(image) => grey(&image, 2),
+        DynamicImage::ImageRgba8(image) => drop_alpha(&image),
+        DynamicImage::ImageLuma16(image) => grey(&high(&image), 1),
+        DynamicImage::ImageLumaA16(image) => grey(&high(&image), 2),
+        DynamicImage::ImageRgb16(image) => high(&image),
+        DynamicImage::ImageRgba16(image) => drop_alpha(&high(&image)),
+        other => other.into_rgb8().into_raw(),
+    }
+}
+
+/// Whether the scan data of a JPEG ends with its end marker. Decoders paint the missing part of a cut-off file grey and
+/// call it a success; here it must not become a score.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    // skip the segments before the first scan by their lengths: thumbnails inside them have markers of their own
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == 0xda {
+            return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
+        }
+        at += if marker == 0xff { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
+    }
+    false
+}
