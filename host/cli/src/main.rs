@@ -1,2 +1,34 @@
-//! The difftest command.
-fn main() {}
+//! The `difftest` command: parses arguments, calls one command, turns its outcome into an exit code.
+//!
+//! One command per file in [`commands`]; every error becomes an exit code in [`error`] and nowhere else.
+
+mod args;
+mod commands;
+mod environment;
+mod error;
+mod suites;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut ui = Ui::new(&args.global);
+    let outcome = match args.command {
+        Command::Run(args) => commands::run::run(&args, &mut ui),
+        Command::List(args) => commands::list::list(&args, &mut ui),
+        Command::Init(args) => commands::init::init(&args, &mut ui),
+        Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),
+        Command::Plugin(command) => commands::plugin::plugin(&command, &mut ui),
+        Command::Runtime(command) => commands::runtime::runtime(&command, &mut ui),
+    };
+    match outcome {
+        Ok(code) => code.into(),
+        Err(error) => error.report(&mut ui).into(),
+    }
+}

@@ -63,11 +63,12 @@ impl RunFolder {
         self.events.write_all(&line).map_err(fail)
     }
 
-    /// Where the image of a case goes: `images/SUITE/NNNN-NAME.png`, with `name` reduced to letters, digits, `.`, `_`, `=` and `-`.
-    #[must_use]
-    pub fn image_path(&self, suite: &str, case: usize, name: &str) -> PathBuf {
-        self.path.join("images").join(file_name(suite, 60)).join(format!("{case:04}-{}.png", file_name(name, 100)))
-    }
+}
+
+/// Where the image of a case goes: `ROOT/images/SUITE/NNNN-NAME.png`, with names reduced to letters, digits, `.`, `_`, `=` and `-`.
+#[must_use]
+pub fn image_path(root: &Path, suite: &str, case: usize, name: &str) -> PathBuf {
+    root.join("images").join(file_name(suite, 60)).join(format!("{case:04}-{}.png", file_name(name, 100)))
 }
 
 /// A name that every file system takes: other characters become `-`, runs of them one, and it ends after `limit`.

@@ -1,0 +1,193 @@
+//! What can be said on the command line. Types and help only; nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Test image-generation models: prompts x seeds x metrics x thresholds, pass or fail.
+#[derive(Debug, Parser)]
+#[command(name = "difftest", version, propagate_version = true, after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start with `difftest init`, then `difftest run`.
+
+Exit codes:
+  0    every test passed
+  1    a test failed: its scores are there, and too bad
+  2    an error: usage, suite, model, plugin, file; something could not be computed
+  130  interrupted; what was finished is kept and reported";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Say less: failures, errors and the summary.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: every case, plugin logs.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Generate, score and judge: run suites.
+    #[command(visible_alias = "r", after_help = RUN_HELP)]
+    Run(Box<RunArgs>),
+    /// Print what `run` would do, without doing it.
+    List(Box<ListArgs>),
+    /// Write a commented first suite and a CI workflow.
+    Init(InitArgs),
+    /// Check everything a run needs, and say what to do where something is missing.
+    Doctor(DoctorArgs),
+    /// List and inspect plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Find and install the ONNX Runtime library.
+    #[command(subcommand)]
+    Runtime(RuntimeCommand),
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  difftest run                                  every suite in suites/ that is not marked `manual`
+  difftest run quickstart                       suites/quickstart.toml
+  difftest run my.toml --model ./my-model       another model
+  difftest run quickstart -k 'colours and not blue' -x
+  difftest run quickstart --output results.json --artifacts out/";
+
+/// Which suites and which of their cases.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// Suites: files, or names of files in the test folder. None: all that are not marked `manual = true`.
+    #[arg(value_name = "SUITE")]
+    pub(crate) suites: Vec<PathBuf>,
+    /// Folder that suites are looked for in.
+    #[arg(long, value_name = "DIR", default_value = "suites", env = "DIFFTEST_TEST_DIR")]
+    pub(crate) test_dir: PathBuf,
+    /// Only cases whose id matches: substrings with `and`, `or`, `not` and parentheses.
+    #[arg(short = 'k', value_name = "EXPR")]
+    pub(crate) expression: Option<String>,
+    /// Seeds instead of the suite's; repeat for several.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Vec<u64>,
+    /// Model instead of the suite's: `builtin:shapes`, or a folder in diffusers layout.
+    #[arg(long, value_name = "MODEL", env = "DIFFTEST_MODEL")]
+    pub(crate) model: Option<String>,
+    /// Folders with plugins: `.wasm` files or plugin crates. Default: `plugins`, if it is there.
+    #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Fuel a plugin may burn on one image: about one unit per WebAssembly instruction.
+    #[arg(long, value_name = "N")]
+    pub(crate) fuel: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten, next_help_heading = "Selection")]
+    pub(crate) selection: Selection,
+    /// Device for generation and CLIP: `cpu`, `cuda:0`, `coreml`, `openvino`.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "DIFFTEST_DEVICE", help_heading = "Runner")]
+    pub(crate) device: String,
+    /// Threads. Default: one for each core. Results do not depend on it.
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Runner")]
+    pub(crate) jobs: Option<u16>,
+    /// Images made in one go. Results do not depend on it; a GPU likes more, a CPU does not care.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Runner")]
+    pub(crate) batch: u16,
+    /// Begin nothing new after the first test that does not pass.
+    #[arg(short = 'x', long, help_heading = "Runner")]
+    pub(crate) fail_fast: bool,
+    /// Write the results as JSON to this file.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Keep images and the recording here instead of `.difftest/runs/RUN`.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) artifacts: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// For people, or the whole plan as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub(crate) message_format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// Project folder.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Model the first suite tests.
+    #[arg(long, value_name = "MODEL", default_value = "builtin:shapes")]
+    pub(crate) model: String,
+    /// Replace files that are already there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Folders with plugins. Default: `plugins`, if it is there.
+    #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
+    pub(crate) plugins: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// List the plugins of the plugin folders: what each offers, or why it cannot be used.
+    List {
+        /// Folders with plugins. Default: `plugins`, if it is there.
+        #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
+        plugins: Vec<PathBuf>,
+        /// For people, or as JSON.
+        #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+        message_format: Format,
+    },
+    /// Show one plugin: metrics, config schema, imports, class, digest.
+    Inspect {
+        /// A plugin's name, or a `.wasm` file.
+        plugin: String,
+        /// Folders with plugins. Default: `plugins`, if it is there.
+        #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
+        plugins: Vec<PathBuf>,
+        /// For people, or as JSON.
+        #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+        message_format: Format,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeCommand {
+    /// Install the ONNX Runtime library into difftest's data folder, through the Python package client, pinned by digest.
+    Install {
+        /// `cpu`, `cuda` or `openvino`.
+        #[arg(default_value = "cpu", value_name = "PROVIDER")]
+        provider: String,
+    },
+    /// List the ONNX Runtime libraries that are found, in the order they are looked for.
+    List,
+}

@@ -1,0 +1,26 @@
+//! `difftest list`: the plan, as data.
+
+use difftest_report::list;
+
+use crate::args::{Format, ListArgs};
+use crate::commands;
+use crate::error::{CliError, Exit};
+use crate::ui::Ui;
+
+pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
+    let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
+    let plans: Vec<_> =
+        commands::plans(&args.selection, &registry, ui)?.into_iter().map(|(_, plan)| plan).collect();
+    let text = match args.message_format {
+        Format::Human => list::human(&plans, ui.color_stdout()),
+        Format::Json => list::json(&plans),
+    };
+    ui.data(&text);
+    let refused = plans.iter().flat_map(|plan| &plan.tests).flat_map(|test| &test.refused);
+    let mut exit = Exit::Success;
+    for error in refused {
+        ui.error(&error.message, error.hint.as_deref());
+        exit = Exit::Error;
+    }
+    Ok(exit)
+}

@@ -1,0 +1,90 @@
+//! One command per file: arguments in, an exit code or an error out.
+
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod plugin;
+pub(crate) mod run;
+pub(crate) mod runtime;
+
+use difftest_core::plan::{self, SuitePlan};
+use difftest_core::select::Expression;
+use difftest_core::suite::{ModelSpec, Suite};
+use difftest_plugin::{Limits, Registry};
+use difftest_run::catalog::Catalog;
+
+use crate::args::Selection;
+use crate::environment;
+use crate::error::CliError;
+use crate::suites;
+use crate::ui::Ui;
+
+/// The plugins of the folders that `selection` names.
+pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Result<Registry, CliError> {
+    let mut limits = Limits::default();
+    if let Some(fuel) = fuel {
+        limits.fuel = fuel;
+    }
+    Registry::discover(&environment::plugin_folders(folders), limits)
+        .map_err(|error| CliError::new("plugins", error.to_string()).hint(error.hint()))
+}
+
+/// From arguments to plans: the same cases for `list` and `run`.
+pub(crate) fn plans(
+    selection: &Selection,
+    registry: &Registry,
+    ui: &mut Ui,
+) -> Result<Vec<(Suite, SuitePlan)>, CliError> {
+    let expression = selection.expression.as_deref().map(Expression::parse).transpose().map_err(|error| {
+        CliError::new("usage", format!("-k: {error}")).hint("for example: -k 'colours and not (blue or seed=42)'")
+    })?;
+    let (suites, left_out) = suites::load(&selection.suites, &selection.test_dir)?;
+    if !left_out.is_empty() {
+        ui.note(&format!("left out (manual): {}", left_out.join(", ")));
+    }
+    let seeds = (!selection.seed.is_empty()).then_some(&selection.seed[..]);
+    let mut plans = Vec::new();
+    let mut broken = Vec::new();
+    for suite in suites {
+        let model = model_of(&suite, selection.model.as_deref())?;
+        let catalog = Catalog::new(registry, &suite, &model);
+        match plan::expand(&suite, &model, seeds, &catalog) {
+            Ok(plan) => plans.push((suite, plan)),
+            Err(errors) => broken.push(errors),
+        }
+    }
+    if !broken.is_empty() {
+        return Err(CliError::Suites(broken));
+    }
+    if let Some(expression) = &expression {
+        for (_, plan) in &mut plans {
+            plan.select(expression);
+        }
+        plans.retain(|(_, plan)| !plan.tests.is_empty());
+        if plans.is_empty() {
+            let text = selection.expression.as_deref().unwrap_or_default();
+            return Err(CliError::new("nothing-selected", format!("-k {text:?} matches no case"))
+                .hint("`difftest list` prints every case id"));
+        }
+    }
+    Ok(plans)
+}
+
+/// `--model`, or the suite's.
+fn model_of(suite: &Suite, asked: Option<&str>) -> Result<ModelSpec, CliError> {
+    match (asked, &suite.model) {
+        (Some(model), _) => Ok(ModelSpec::Diffusion(on_command_line(model)?)),
+        (None, Some(model)) => Ok(model.clone()),
+        (None, None) => Err(CliError::new("no-model", format!("{} names no model", suite.path.display()))
+            .hint("add `model = \"builtin:shapes\"` or a folder to the suite, or pass `--model`")),
+    }
+}
+
+/// A folder on the command line is relative to the working directory, one in a suite to the suite's folder.
+fn on_command_line(model: &str) -> Result<String, CliError> {
+    if model.starts_with("builtin:") || !std::path::Path::new(model).is_dir() {
+        return Ok(model.to_owned());
+    }
+    let path = std::path::absolute(model).map_err(|e| CliError::new("usage", format!("--model {model}: {e}")))?;
+    Ok(path.to_string_lossy().into_owned())
+}

@@ -1,0 +1,116 @@
+//! `difftest run`: plan, generate, score, judge, report.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use difftest_core::digest::Digest;
+use difftest_core::event::Event;
+use difftest_report::json::Results;
+use difftest_report::terminal::{Terminal, TerminalOptions};
+use difftest_run::cancel::Cancel;
+use difftest_run::conduct::{self, LogRelay, Options, SuiteRun};
+use difftest_run::load::Loader;
+use difftest_store::atomic;
+use difftest_store::run_folder::RunFolder;
+
+use crate::args::RunArgs;
+use crate::commands;
+use crate::environment;
+use crate::error::{CliError, Exit};
+use crate::ui::Ui;
+
+/// Shared with the signal handler.
+static CANCEL: Cancel = Cancel::new();
+
+pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
+    let logs = Arc::new(LogRelay::default());
+    let mut registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
+    let relay = Arc::clone(&logs);
+    registry.on_log(move |line| relay.log(&line.plugin, &line.level, &line.message, line.sample.as_deref()));
+    let device = args.device.parse().map_err(|error| {
+        CliError::new("usage", format!("--device {}: {error}", args.device)).hint("use cpu, cuda:0, coreml or openvino")
+    })?;
+    let plans = commands::plans(&args.selection, &registry, ui)?;
+    let suites: Vec<_> = plans
+        .into_iter()
+        .map(|(suite, plan)| SuiteRun {
+            digest: Digest::of(suite.text.as_bytes()),
+            folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
+            clip: suite.clip.clone(),
+            plan,
+        })
+        .collect();
+    if let Some(output) = &args.output {
+        // Better now than after an hour of work.
+        check_writable(output)?;
+    }
+    let (run, started) = environment::run_name();
+    let mut folder = match &args.artifacts {
+        Some(path) => RunFolder::create(path)?,
+        None => RunFolder::create_default(&run)?,
+    };
+    let jobs = environment::threads(args.jobs);
+    let loader = Loader { registry: &registry, logs: &logs, device, threads: jobs };
+    let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
+    stop_on_ctrl_c()?;
+
+    let mut results = Results::default();
+    let mut terminal = Terminal::new(
+        std::io::stderr(),
+        TerminalOptions {
+            color: ui.color_stderr(),
+            progress: ui.interactive(),
+            verbosity: ui.verbosity(),
+            width: terminal_width(),
+        },
+    );
+    let (conclusion, fatal) = conduct::conduct(&suites, &loader, &mut folder, &options, &CANCEL, &mut |event: &Event| {
+        results.apply(event);
+        terminal.event(event);
+    });
+    if let Some(error) = fatal {
+        ui.error(&error.message, error.hint.as_deref());
+    }
+    let json = results.to_json();
+    let kept = folder.path().join("results.json");
+    let mut exit = Exit::from(conclusion);
+    for path in std::iter::once(&kept).chain(&args.output) {
+        if let Err(error) = atomic::write(path, json.as_bytes()) {
+            ui.error(&error.to_string(), error.hint().as_deref());
+            exit = if exit == Exit::Interrupted { exit } else { Exit::Error };
+        }
+    }
+    ui.note(&format!("     results {}", args.output.as_ref().unwrap_or(&kept).display()));
+    Ok(exit)
+}
+
+/// Finds out now whether the results can be written where they were asked for.
+fn check_writable(output: &std::path::Path) -> Result<(), CliError> {
+    let existed = output.exists();
+    if existed {
+        if output.is_dir() {
+            return Err(CliError::new("write", format!("--output {} is a folder", output.display()))
+                .hint("name a file, such as results.json"));
+        }
+        return Ok(());
+    }
+    atomic::write(output, b"")?;
+    std::fs::remove_file(output).map_err(|e| CliError::new("write", format!("cannot replace {}: {e}", output.display())))
+}
+
+/// The first Ctrl-C ends the run in good order; the second ends the process.
+fn stop_on_ctrl_c() -> Result<(), CliError> {
+    static AGAIN: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        if AGAIN.swap(true, Ordering::Relaxed) {
+            #[expect(clippy::exit, reason = "the user insists")]
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        CANCEL.interrupt();
+    })
+    .map_err(|error| CliError::new("signal", format!("cannot listen for Ctrl-C: {error}")))
+}
+
+fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}

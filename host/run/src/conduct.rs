@@ -1,0 +1,234 @@
+//! Suite after suite: the start, the end and the conclusion of a run.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, unbounded};
+use difftest_core::digest::Digest;
+use difftest_core::event::{self, CaseInfo, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
+use difftest_core::plan::SuitePlan;
+use difftest_store::run_folder::{self, RunFolder};
+
+use crate::cancel::Cancel;
+use crate::collect::{Collector, from_metric};
+use crate::load::{Loaded, Loader};
+use crate::stages::{Message, Stages};
+
+/// One suite, planned, with what else is needed to run it.
+#[derive(Clone, Debug)]
+pub struct SuiteRun {
+    /// What to do.
+    pub plan: SuitePlan,
+    /// Digest of the suite file's text.
+    pub digest: Digest,
+    /// Folder that relative paths of the suite start from.
+    pub folder: PathBuf,
+    /// `[models] clip`.
+    pub clip: Option<String>,
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Name of this run: unique, sorts by time.
+    pub run: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// Threads for generating, encoding and scoring each.
+    pub jobs: usize,
+    /// Images a lane makes in one go.
+    pub batch: usize,
+    /// Begin nothing new after the first test that does not pass.
+    pub fail_fast: bool,
+}
+
+/// Where plugins' log lines go: to the suite that is running.
+#[derive(Default)]
+pub struct LogRelay(Mutex<Option<(Sender<Message>, HashMap<String, usize>)>>);
+
+impl LogRelay {
+    /// Passes one line on. `sample` is the id of the case the plugin worked on.
+    pub fn log(&self, plugin: &str, level: &str, message: &str, sample: Option<&str>) {
+        let target = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((messages, cases)) = target.as_ref() {
+            let case = sample.and_then(|id| cases.get(id).copied());
+            let (plugin, level, message) = (plugin.to_owned(), level.to_owned(), message.to_owned());
+            drop(messages.send(Message::Event(Event::Log { case, plugin, level, message })));
+        }
+    }
+
+    fn set(&self, target: Option<(Sender<Message>, HashMap<String, usize>)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = target;
+    }
+}
+
+/// Runs every suite and tells `listener` each event, in order; events are recorded in `folder` before they are told.
+/// Returns how it ended, and the error that ended it early where there is one.
+pub fn conduct(
+    suites: &[SuiteRun],
+    loader: &Loader<'_>,
+    folder: &mut RunFolder,
+    options: &Options,
+    cancel: &Cancel,
+    listener: &mut dyn FnMut(&Event),
+) -> (Conclusion, Option<ErrorInfo>) {
+    let began = Instant::now();
+    let mut worst = None;
+    let mut fatal = None;
+    let root = folder.path().to_owned();
+    {
+        let mut sink = |event: Event| {
+            match &event {
+                Event::TestFinished { verdict, .. } => worst = worst.max(Some(*verdict)),
+                Event::SuiteError { .. } => worst = worst.max(Some(Verdict::Error)),
+                _ => {}
+            }
+            let recorded = match event {
+                Event::Step { .. } => Ok(()),
+                _ => folder.record(&event),
+            };
+            listener(&event);
+            recorded.map_err(|e| ErrorInfo { kind: "write".into(), message: e.to_string(), hint: e.hint(), case: None })
+        };
+        let started = Event::RunStarted {
+            version: event::VERSION,
+            difftest: env!("CARGO_PKG_VERSION").into(),
+            run: options.run.clone(),
+            started: options.started.clone(),
+            folder: root.clone(),
+            suites: suites.len(),
+            cases: suites.iter().map(|s| s.plan.cases.len()).sum(),
+        };
+        let mut go_on = sink(started);
+        for suite in suites {
+            if go_on.is_ok() {
+                go_on = run_suite(suite, loader, options, cancel, &root, &mut sink);
+            }
+        }
+        if let Err(error) = go_on {
+            fatal = Some(error);
+        }
+    }
+    let conclusion = match worst {
+        _ if fatal.is_some() => Conclusion::Error,
+        _ if cancel.interrupted() => Conclusion::Interrupted,
+        Some(Verdict::Error) => Conclusion::Error,
+        Some(Verdict::Fail | Verdict::NotRun) => Conclusion::Failed,
+        // A run without a single verdict has shown nothing.
+        None => Conclusion::Error,
+        Some(Verdict::Pass) => Conclusion::Passed,
+    };
+    let finished = Event::RunFinished { conclusion, seconds: began.elapsed().as_secs_f64() };
+    if let Err(error) = folder.record(&finished) {
+        fatal.get_or_insert(ErrorInfo {
+            kind: "write".into(),
+            message: error.to_string(),
+            hint: error.hint(),
+            case: None,
+        });
+    }
+    listener(&finished);
+    (if fatal.is_some() { Conclusion::Error } else { conclusion }, fatal)
+}
+
+fn run_suite(
+    suite: &SuiteRun,
+    loader: &Loader<'_>,
+    options: &Options,
+    cancel: &Cancel,
+    root: &Path,
+    sink: &mut dyn FnMut(Event) -> Result<(), ErrorInfo>,
+) -> Result<(), ErrorInfo> {
+    let plan = &suite.plan;
+    let Loaded { generator, metrics, broken, pool } = match loader.open(suite) {
+        Ok(loaded) => loaded,
+        Err(error) => return sink(Event::SuiteError { suite: plan.suite.clone(), error }),
+    };
+    let mut errors: Vec<Vec<ErrorInfo>> =
+        plan.tests.iter().map(|test| test.refused.iter().map(|e| from_metric(e, None)).collect()).collect();
+    for (test, error) in broken {
+        errors[test].push(from_metric(&error, None));
+    }
+    sink(Event::SuiteStarted {
+        suite: plan.suite.clone(),
+        digest: suite.digest,
+        generator: generator.info().clone(),
+        tests: test_infos(plan, &metrics),
+        cases: case_infos(plan),
+    })?;
+    let image_paths: Vec<PathBuf> = plan
+        .cases
+        .iter()
+        .enumerate()
+        .map(|(i, case)| {
+            let name = case.id.split_once("::").map_or(case.id.as_str(), |(_, name)| name);
+            run_folder::image_path(root, &plan.suite, i, name)
+        })
+        .collect();
+    let ready = |test: usize| metrics[test].iter().flatten().count();
+    let mut collector = Collector::new(plan, errors, ready);
+    let (messages, incoming) = unbounded();
+    let ids = plan.cases.iter().enumerate().map(|(i, case)| (case.id.clone(), i)).collect();
+    loader.logs.set(Some((messages.clone(), ids)));
+    let stages = Stages {
+        plan,
+        generator: &*generator,
+        metrics: &metrics,
+        image_paths: &image_paths,
+        jobs: options.jobs,
+        batch: options.batch,
+        cancel,
+        pool: &pool,
+    };
+    let mut outcome = Ok(());
+    std::thread::scope(|threads| {
+        let logs = loader.logs;
+        threads.spawn(move || {
+            stages.run(&messages);
+            // The collector below ends when the last sender is gone.
+            logs.set(None);
+        });
+        for message in incoming {
+            match collector.take(message, sink) {
+                Ok(Some(Verdict::Fail | Verdict::Error)) if options.fail_fast => cancel.no_new_cases(),
+                Ok(_) => {}
+                Err(error) => {
+                    cancel.fatal();
+                    if outcome.is_ok() {
+                        outcome = Err(error);
+                    }
+                }
+            }
+        }
+    });
+    let ended = collector.end(sink).and_then(|()| sink(Event::SuiteFinished { suite: plan.suite.clone() }));
+    outcome.and(ended)
+}
+
+/// The planned descriptions, replaced by what the loaded metrics say of themselves (with digests and variant).
+fn test_infos(plan: &SuitePlan, metrics: &[Vec<Option<std::sync::Arc<dyn difftest_core::metric::Metric>>>]) -> Vec<TestInfo> {
+    let infos = plan.tests.iter().zip(metrics).enumerate().map(|(index, (test, loaded))| TestInfo {
+        name: test.name.clone(),
+        metrics: test
+            .metrics
+            .iter()
+            .zip(loaded)
+            .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
+            .collect(),
+        cases: plan.cases.iter().filter(|case| case.test == index).count(),
+    });
+    infos.collect()
+}
+
+fn case_infos(plan: &SuitePlan) -> Vec<CaseInfo> {
+    let infos = plan.cases.iter().map(|case| CaseInfo {
+        id: case.id.clone(),
+        test: case.test,
+        prompt: (*case.prompt).clone(),
+        seed: case.seed,
+        settings: (*case.settings).clone(),
+    });
+    infos.collect()
+}
