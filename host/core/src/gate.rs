@@ -1,10 +1,14 @@
 //! Thresholds, and the verdict over a test's scores.
+//!
+//! [`judge`] is a function of the gates and the scores alone and is never cached: a changed threshold judges stored scores again.
+//! A score that is missing is never read as a number: its gates do not hold, and the verdict is [`Verdict::Error`].
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Verdict;
 use crate::suite::Span;
 
 /// What the scores of one metric over one test must satisfy.
@@ -86,8 +90,9 @@ impl std::str::FromStr for Statistic {
             "median" => Self::Median,
             "min" => Self::Min,
             "max" => Self::Max,
-            _ => match text.strip_prefix('p').and_then(|p| p.parse().ok()) {
-                Some(p) if p <= 100 => Self::Percentile(p),
+            // Only the spelling that `Display` writes: not `p05`, not `p+5`.
+            _ => match text.strip_prefix('p').and_then(|p| p.parse::<u8>().ok()) {
+                Some(p) if p <= 100 && text.len() == p.to_string().len() + 1 => Self::Percentile(p),
                 _ => return Err(NotAStatistic),
             },
         })
@@ -112,3 +117,111 @@ impl TryFrom<String> for Statistic {
         text.parse()
     }
 }
+
+impl Statistic {
+    /// This statistic of `scores`; `None` where there are none. Never outside of the smallest and largest score.
+    ///
+    /// The mean sums in the order given, so it is the same on every machine. Percentiles interpolate linearly between the
+    /// order statistics, as `numpy.percentile(scores, p)` does (method 7 of Hyndman and Fan 1996).
+    #[must_use]
+    pub fn of(self, scores: &[f64]) -> Option<f64> {
+        let mut sorted = scores.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (&least, &most) = (sorted.first()?, sorted.last()?);
+        Some(match self {
+            // Rounding may push a mean past its scores: the mean of three 0.1 would be above 0.1.
+            Self::Mean => mean(scores).clamp(least, most),
+            Self::Median => f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]),
+            Self::Min => least,
+            Self::Max => most,
+            Self::Percentile(p) => percentile(&sorted, p).clamp(least, most),
+        })
+    }
+}
+
+fn mean(scores: &[f64]) -> f64 {
+    let count = scores.len() as f64;
+    let sum: f64 = scores.iter().sum();
+    if sum.is_finite() { sum / count } else { scores.iter().map(|score| score / count).sum() }
+}
+
+/// `sorted` has at least one score.
+fn percentile(sorted: &[f64], p: u8) -> f64 {
+    let position = (sorted.len() - 1) as f64 * (f64::from(p.min(100)) / 100.0);
+    let below = (position.floor() as usize).min(sorted.len() - 1);
+    let (a, b) = (sorted[below], sorted[(below + 1).min(sorted.len() - 1)]);
+    let t = position - below as f64;
+    // From the nearer end, as NumPy: exact at both ends.
+    if !(b - a).is_finite() {
+        a * (1.0 - t) + b * t
+    } else if t < 0.5 {
+        a + (b - a) * t
+    } else {
+        b - (b - a) * (1.0 - t)
+    }
+}
+
+impl Bound {
+    /// Whether `value` lies inside; both ends count as inside.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        self.min.is_none_or(|min| value >= min) && self.max.is_none_or(|max| value <= max)
+    }
+
+    /// How far `value` lies inside the nearer end; negative is how much it is short by. Infinite without any end.
+    #[must_use]
+    pub fn margin(&self, value: f64) -> f64 {
+        let above = self.min.map_or(f64::INFINITY, |min| value - min);
+        let below = self.max.map_or(f64::INFINITY, |max| max - value);
+        above.min(below)
+    }
+}
+
+impl GateResult {
+    /// [`Bound::margin`] of the value, where there is one.
+    #[must_use]
+    pub fn margin(&self) -> Option<f64> {
+        self.value.map(|value| self.bound.margin(value))
+    }
+}
+
+/// Judges a test. `scores` gives the scores of a metric, one entry for each case in the order of the cases; `None` where there is no
+/// score. The results are in the order of `gates`.
+///
+/// - [`Verdict::Error`] when a gate's metric has no cases or misses a score (one that is not finite is missing): what could not be
+///   computed is neither a pass nor a failure. Such a gate has no value and does not hold.
+/// - [`Verdict::Fail`] when a gate does not hold.
+/// - [`Verdict::Pass`] otherwise; without gates the scores are reported, not judged.
+///
+/// Only the metrics of gates are asked for: that another metric misses a score is for the caller to turn into an error.
+#[must_use]
+pub fn judge(gates: &[Gate], scores: impl Fn(&str) -> Vec<Option<f64>>) -> (Verdict, Vec<GateResult>) {
+    let results: Vec<GateResult> = gates.iter().map(|gate| gate.apply(&scores(&gate.metric))).collect();
+    let verdict = if results.iter().any(|result| result.value.is_none()) {
+        Verdict::Error
+    } else if results.iter().all(|result| result.holds) {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    (verdict, results)
+}
+
+impl Gate {
+    fn apply(&self, scores: &[Option<f64>]) -> GateResult {
+        let present: Vec<f64> = scores.iter().flatten().copied().filter(|score| score.is_finite()).collect();
+        let complete = present.len() == scores.len();
+        let value = if complete { self.of.of(&present) } else { None };
+        GateResult {
+            metric: self.metric.clone(),
+            of: self.of,
+            bound: self.bound,
+            value,
+            scores: present.len(),
+            holds: value.is_some_and(|value| self.bound.holds(value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

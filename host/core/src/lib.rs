@@ -15,6 +15,7 @@
 //! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
 //! | [`event`] | the stream that every output is a fold over |
+//! | [`nearest`] | "did you mean" |
 
 pub mod digest;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod gate;
 pub mod generate;
 pub mod image;
 pub mod metric;
+pub mod nearest;
 pub mod plan;
 pub mod select;
 pub mod suite;

@@ -1,4 +1,12 @@
 //! The plan: every case of a suite with all of its inputs. `difftest list` prints it, `difftest run` executes it.
+//!
+//! [`expand`] makes it. What lies outside the suite is asked through a [`Catalog`], so this module opens no file and loads no
+//! plugin. Invariants of a plan: case ids are unique; every `case.test` is an index into the tests; cases stand in the order of
+//! their tests; every test has a case, unless its prompts were refused; every gate names a metric of its test.
+
+mod expand;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -6,6 +14,11 @@ use crate::gate::Gate;
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
 use crate::suite::{MetricUse, ModelSpec};
+
+pub use expand::expand;
+
+/// The most cases a suite may have: more is a slip (at a second each, twelve days).
+pub const MAX_CASES: usize = 1_000_000;
 
 /// All the work of one suite.
 #[derive(Clone, Debug)]

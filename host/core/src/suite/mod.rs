@@ -1,4 +1,53 @@
 //! The suite file: parsed once, with spans, so every later error can point back into it.
+//!
+//! [`parse`] takes the text of one TOML file and gives a [`Suite`] or [`SuiteErrors`]: every problem of the file at once.
+//! A [`Suite`] is complete (`[defaults]` filled in) and valid by itself: names are unique, numbers are in range, thresholds name
+//! metrics of their test. What needs the outside world (does the metric exist, which way is it better) is asked by
+//! [`crate::plan::expand`].
+//!
+//! The keys, all optional unless said otherwise:
+//!
+//! ```toml
+//! model = "builtin:shapes"          # or a folder, or { images = "out/", manifest = "out/list.jsonl" }
+//! manual = false                    # true: runs only when the suite is named
+//!
+//! [models]
+//! clip = "models/clip"              # the CLIP model that clip_score uses
+//!
+//! [defaults]                        # any key of a test but name and prompts
+//!
+//! [[test]]                          # at least one
+//! name = "colours"                  # required, unique: letters, digits, `_`, `-`, `.`
+//! prompts = ["a red circle"]        # or { generator = "plugin/name", config = {}, seed = 0, limit = 10000 };
+//!                                   # left out only with an images model: every image of the manifest
+//! seeds = [42, 123, 456]            # these where none are given
+//! metrics = ["clip_score", { name = "plugin/metric", config = {} }]    # required here or in [defaults]
+//! threshold = { clip_score = 0.25, "plugin/metric" = { min = 0.1, max = 0.9, of = "p10" } }
+//! scheduler = "ddim"                # the model's own where not given; so are the rest
+//! steps = 25
+//! guidance = 5.0
+//! size = 512                        # a square; [768, 512] is width, height
+//! negative_prompt = "blurry"
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | the types |
+//! | `parse.rs` | the top level of the file, `[defaults]` |
+//! | `test.rs` | one `[[test]]` |
+//! | `settings.rs`, `prompts.rs`, `threshold.rs` | its keys that have a structure |
+//! | `fields.rs` | reading typed values out of TOML while collecting problems |
+//! | `error.rs` | a problem, and all problems of a file |
+
+mod error;
+mod fields;
+mod parse;
+mod prompts;
+mod settings;
+mod test;
+#[cfg(test)]
+mod tests;
+mod threshold;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -8,6 +57,11 @@ use serde_json::Value;
 
 use crate::gate::{Bound, Statistic};
 use crate::generate::Settings;
+
+pub use error::{SuiteError, SuiteErrors, line_column};
+pub use parse::parse;
+pub use prompts::DEFAULT_LIMIT;
+pub use settings::{DEFAULT_SEEDS, MAX_SIDE, MAX_STEPS};
 
 /// Where in the suite's text something was written, in bytes.
 pub type Span = Range<usize>;
@@ -52,6 +106,8 @@ pub struct Test {
     pub name: String,
     /// Where the name stands.
     pub span: Span,
+    /// Where `prompts` stands; the name where the key is left out.
+    pub prompts_span: Span,
     /// Where its prompts come from.
     pub prompts: PromptSource,
     /// At least one.
@@ -117,30 +173,4 @@ pub enum ThresholdBound {
     Bare(f64),
     /// `{ min = .., max = .. }`: at least one of them.
     Explicit(Bound),
-}
-
-/// Something wrong in a suite file: what, where, why and what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SuiteError {
-    /// What is wrong: a lower-case fragment.
-    pub message: String,
-    /// Where in the text, where that is known.
-    pub span: Option<Span>,
-    /// What stands under the arrow.
-    pub label: Option<String>,
-    /// What to do next.
-    pub hint: Option<String>,
-}
-
-/// Every problem of one suite file, in the order of the text: a person can mend them all at once.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}: {} problem(s)", path.display(), errors.len())]
-pub struct SuiteErrors {
-    /// The file.
-    pub path: PathBuf,
-    /// Its text.
-    pub text: Arc<str>,
-    /// At least one.
-    pub errors: Vec<SuiteError>,
 }

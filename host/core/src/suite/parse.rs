@@ -1,0 +1,129 @@
+//! The top level of the file.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::fields::{Fields, Item, Problems, boolean, list, string, table, unique, wrong_type};
+use super::test::{Shared, read_shared, read_test, shared_keys};
+use super::{ModelSpec, Suite, SuiteError, SuiteErrors, Test};
+use crate::nearest::did_you_mean;
+
+/// Reads the text of a suite file; `path` names it in errors and gives the suite its name. Nothing is opened.
+///
+/// # Errors
+/// Every problem of the file, in the order of the text; only the first one where the text is not TOML.
+pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteErrors> {
+    let text: Arc<str> = text.into();
+    let mut problems = Problems::default();
+    let suite = match DeTable::parse(&text) {
+        Ok(root) => read_suite(path, &text, root.get_ref(), &mut problems),
+        Err(error) => {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let end = error.span().map_or(0, |span| span.end.clamp(start, text.len()));
+            let message = format!("not valid TOML: {}", error.message());
+            return Err(SuiteErrors::new(path, &text, vec![SuiteError::at(&(start..end), message)]));
+        }
+    };
+    if problems.0.is_empty() { Ok(suite) } else { Err(SuiteErrors::new(path, &text, problems.0)) }
+}
+
+fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut Problems) -> Suite {
+    let fields = top_level(root, problems);
+    let model = fields.get("model").and_then(|item| read_model(item, problems));
+    let clip = fields.get("models").and_then(|item| {
+        let table = table(item, "models", "a table: [models]", problems)?;
+        let clip = Fields::new(table, "[models]", &["clip"], problems).get("clip")?;
+        string(clip, "clip", problems).map(str::to_owned)
+    });
+    let defaults = fields.get("defaults").and_then(|item| {
+        let table = table(item, "defaults", "a table: [defaults]", problems)?;
+        let fields = Fields::new(table, "[defaults]", &shared_keys(), problems);
+        Some(read_shared(fields, problems))
+    });
+    let tests = read_tests(fields, &defaults.unwrap_or_default(), model.as_ref(), problems);
+    Suite {
+        path: path.to_owned(),
+        name: path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        text: Arc::clone(text),
+        model,
+        clip,
+        manual: fields.get("manual").and_then(|item| boolean(item, "manual", problems)).unwrap_or(false),
+        tests,
+    }
+}
+
+/// Unknown keys, with a word for those that stand in the wrong place.
+fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
+    let known = ["model", "models", "manual", "defaults", "test"];
+    let shared = shared_keys();
+    let before = problems.0.len();
+    let fields = Fields::new(root, "a suite", &known, problems);
+    for problem in &mut problems.0[before..] {
+        let name = problem.message.split('`').nth(1).unwrap_or_default();
+        if shared.contains(&name) {
+            problem.hint = Some(format!("`{name}` belongs into [defaults] or into a [[test]]"));
+        } else if matches!(name, "name" | "prompts") {
+            problem.hint = Some(format!("`{name}` belongs into a [[test]]"));
+        }
+    }
+    fields
+}
+
+fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
+    match item.get_ref() {
+        DeValue::String(_) => Some(ModelSpec::Diffusion(string(item, "model", problems)?.to_owned())),
+        DeValue::Table(table) => {
+            let fields = Fields::new(table, "`model`", &["images", "manifest"], problems);
+            let manifest = fields.get("manifest").map(|item| string(item, "manifest", problems));
+            let Some(images) = fields.get("images") else {
+                return wrong_type(item, "model", "a table with the key `images`", problems);
+            };
+            let folder = PathBuf::from(string(images, "images", problems)?);
+            Some(ModelSpec::Images { folder, manifest: manifest.flatten().map(PathBuf::from) })
+        }
+        _ => wrong_type(item, "model", "a string, or a table such as { images = \"out/\" }", problems),
+    }
+}
+
+fn read_tests(fields: Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>, problems: &mut Problems) -> Vec<Test> {
+    let Some(item) = fields.get("test") else {
+        // A misspelt `[[tests]]` has its own problem already.
+        if problems.0.is_empty() {
+            let hint = "add one:\n[[test]]\nname = \"first\"\nprompts = [\"a red circle\"]\nmetrics = [\"clip_score\"]";
+            problems.add(SuiteError::whole("the suite has no tests").hint(hint));
+        }
+        return Vec::new();
+    };
+    if let DeValue::Table(_) = item.get_ref() {
+        let error = SuiteError::at(&item.span(), "`test` must be a list of tables, found a table");
+        problems.add(error.hint("write [[test]] with two brackets"));
+        return Vec::new();
+    }
+    let mut names = BTreeSet::new();
+    let mut tests = Vec::new();
+    for entry in list(item, "test", "a list of tables: [[test]]", problems).unwrap_or_default() {
+        if let Some(test) = read_test(entry, defaults, model, problems) {
+            unique(test.name.clone(), &test.span, &format!("test name `{}`", test.name), &mut names, problems);
+            tests.push(test);
+        }
+    }
+    unused_defaults(defaults, &tests, problems);
+    tests
+}
+
+/// A threshold that no test takes over judges nothing: a silent pass.
+fn unused_defaults(defaults: &Shared, tests: &[Test], problems: &mut Problems) {
+    if !problems.0.is_empty() {
+        return; // tests that could not be read might have used it
+    }
+    let metrics: BTreeSet<&str> =
+        tests.iter().flat_map(|test| &test.metrics).map(|metric| metric.name.as_str()).collect();
+    for threshold in defaults.thresholds.iter().filter(|threshold| !metrics.contains(threshold.metric.as_str())) {
+        let error = SuiteError::at(&threshold.span, format!("no test measures `{}`", threshold.metric));
+        let names = metrics.iter().copied().collect::<Vec<_>>();
+        problems.add(error.label("judges nothing").hint(did_you_mean(&threshold.metric, names, "measured")));
+    }
+}

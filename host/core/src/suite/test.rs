@@ -1,0 +1,165 @@
+//! One `[[test]]`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::fields::{Fields, Item, Problems, config, list, string, table, unique, wrong_type};
+use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings};
+use super::threshold::read_thresholds;
+use super::{MetricUse, ModelSpec, PromptSource, Span, SuiteError, Test, Threshold, prompts};
+use crate::generate::Settings;
+use crate::nearest::did_you_mean;
+
+/// What tests and `[defaults]` both may say.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) seeds: Option<Vec<u64>>,
+    pub(super) metrics: Option<Vec<MetricUse>>,
+    pub(super) thresholds: Vec<Threshold>,
+    pub(super) settings: Settings,
+}
+
+/// The keys of `[defaults]`.
+pub(super) fn shared_keys() -> Vec<&'static str> {
+    [&["seeds", "metrics", "threshold"], KEYS.as_slice()].concat()
+}
+
+pub(super) fn read_shared(fields: Fields<'_>, problems: &mut Problems) -> Shared {
+    Shared {
+        seeds: fields.get("seeds").map(|item| read_seeds(item, problems).unwrap_or_default()),
+        metrics: fields.get("metrics").map(|item| read_metrics(item, problems).unwrap_or_default()),
+        thresholds: fields.get("threshold").and_then(|item| read_thresholds(item, problems)).unwrap_or_default(),
+        settings: read_settings(fields, problems),
+    }
+}
+
+/// Reads a test; `model` is the suite's. `None` when it has no usable name. An incomplete test comes with a problem.
+pub(super) fn read_test(
+    item: &Item<'_>,
+    defaults: &Shared,
+    model: Option<&ModelSpec>,
+    problems: &mut Problems,
+) -> Option<Test> {
+    let known = [vec!["name", "prompts"], shared_keys()].concat();
+    let fields = Fields::new(table(item, "test", "a table: [[test]]", problems)?, "a test", &known, problems);
+    let shared = read_shared(fields, problems);
+
+    let name_item = fields.get("name");
+    let name = match name_item {
+        Some(item) => read_name(item, problems),
+        None => {
+            problems.add(SuiteError::at(&head(item), "this test has no name").hint("add name = \"...\""));
+            None
+        }
+    };
+    let span = name_item.map_or_else(|| head(item), |item| item.span());
+    let prompts_item = fields.get("prompts");
+    let prompts = match prompts_item {
+        Some(item) => prompts::read_prompts(item, problems),
+        None => {
+            if let Some(ModelSpec::Diffusion(_)) = model {
+                let error = SuiteError::at(&span, "this test has no prompts");
+                problems
+                    .add(error.hint("add prompts = [\"...\"]; only a suite over a folder of images can do without"));
+            } else if let Some(item) = fields.get("seeds") {
+                let error = SuiteError::at(&item.span(), "seeds without prompts have no effect");
+                problems.add(error.hint("without prompts every image of the manifest is used: leave `seeds` out"));
+            }
+            Some(PromptSource::Manifest)
+        }
+    };
+    if shared.metrics.is_none() && defaults.metrics.is_none() {
+        problems.add(SuiteError::at(&span, "this test has no metrics").hint("add metrics = [\"clip_score\"]"));
+    }
+    let metrics = shared.metrics.or_else(|| defaults.metrics.clone()).unwrap_or_default();
+    let thresholds = thresholds(shared.thresholds, &metrics, defaults, problems);
+
+    Some(Test {
+        name: name?.to_owned(),
+        prompts_span: prompts_item.map_or_else(|| span.clone(), |item| item.span()),
+        span,
+        prompts: prompts?,
+        seeds: shared.seeds.or_else(|| defaults.seeds.clone()).unwrap_or_else(|| DEFAULT_SEEDS.to_vec()),
+        metrics,
+        thresholds,
+        settings: fill(shared.settings, &defaults.settings),
+    })
+}
+
+/// The first line of a table: where `[[test]]` stands, or the start of an inline one.
+fn head(item: &Item<'_>) -> Span {
+    let span = item.span();
+    span.start..span.end.min(span.start + "[[test]]".len())
+}
+
+/// Names become parts of case ids and folders, so they stay plain.
+fn read_name<'t>(item: &'t Item<'t>, problems: &mut Problems) -> Option<&'t str> {
+    const LONGEST: usize = 100;
+    let name = string(item, "name", problems)?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !name.chars().all(plain) || name.starts_with(['.', '-']) {
+        let error = SuiteError::at(&item.span(), "a test's name is made of letters, digits, `_`, `-` and `.`");
+        problems.add(error.label("cannot be part of a case id").hint("start with a letter, a digit or `_`"));
+        return None;
+    }
+    if name.chars().count() > LONGEST {
+        problems.add(SuiteError::at(&item.span(), format!("a test's name is at most {LONGEST} characters long")));
+        return None;
+    }
+    Some(name)
+}
+
+/// Own thresholds, then those of `[defaults]` for metrics that this test measures and has no threshold of its own for.
+fn thresholds(
+    own: Vec<Threshold>,
+    metrics: &[MetricUse],
+    defaults: &Shared,
+    problems: &mut Problems,
+) -> Vec<Threshold> {
+    let measured = |threshold: &Threshold| metrics.iter().any(|metric| metric.name == threshold.metric);
+    for threshold in own.iter().filter(|threshold| !measured(threshold)) {
+        let error = SuiteError::at(&threshold.span, format!("`{}` is not a metric of this test", threshold.metric));
+        let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+        problems.add(error.label("not measured").hint(did_you_mean(&threshold.metric, names, "its metrics")));
+    }
+    let inherited = defaults
+        .thresholds
+        .iter()
+        .filter(|threshold| measured(threshold) && !own.iter().any(|other| other.metric == threshold.metric));
+    let inherited: Vec<_> = inherited.cloned().collect();
+    [own, inherited].concat()
+}
+
+fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUse>> {
+    let entries = list(item, "metrics", "a list of metric names", problems)?;
+    let mut seen = BTreeSet::new();
+    let mut metrics = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Some(metric) = read_metric(entry, problems) {
+            unique(metric.name.clone(), &metric.span, &format!("metric `{}`", metric.name), &mut seen, problems);
+            metrics.push(metric);
+        }
+    }
+    Some(metrics)
+}
+
+fn read_metric(entry: &Item<'_>, problems: &mut Problems) -> Option<MetricUse> {
+    const EXPECTED: &str = "a list of names, or of tables such as { name = \"plugin/metric\", config = {} }";
+    match entry.get_ref() {
+        DeValue::String(_) => {
+            let name = string(entry, "metrics", problems)?;
+            Some(MetricUse { name: name.to_owned(), span: entry.span(), config: Value::Null })
+        }
+        DeValue::Table(table) => {
+            let fields = Fields::new(table, "a metric", &["name", "config"], problems);
+            let config = fields.get("config").map_or(Some(Value::Null), |item| config(item, problems));
+            let Some(name) = fields.get("name") else {
+                return wrong_type(entry, "metrics", "a table with the key `name`", problems);
+            };
+            Some(MetricUse { name: string(name, "name", problems)?.to_owned(), span: name.span(), config: config? })
+        }
+        _ => wrong_type(entry, "metrics", EXPECTED, problems),
+    }
+}
