@@ -1,0 +1,14 @@
+//! Drives the real `difftest` binary over real suites, models and plugins, and looks at what a user sees.
+//!
+//! Needs what `cargo xtask test` sets up: the plugins built for wasm32-wasip2 and the ONNX Runtime library.
+#![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
+
+mod commands;
+mod env;
+mod images;
+mod interrupts;
+mod models;
+mod plugins;
+mod runs;
+mod suites;
+mod writing;
