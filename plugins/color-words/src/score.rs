@@ -1,0 +1,35 @@
+//! From shares to one number.
+
+/// How several named colours make one score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The worst colour decides.
+    Min,
+    /// All colours weigh the same.
+    Mean,
+}
+
+/// 0 to 1: a colour is wholly there once it covers `min_area` (above 0, a share of the image), and in proportion below.
+/// `None` when there is no colour to judge.
+#[must_use]
+pub fn score(shares: &[f64], min_area: f64, rule: Rule) -> Option<f64> {
+    let present = shares.iter().map(|share| (share / min_area).min(1.0));
+    match rule {
+        Rule::Min => present.reduce(f64::min),
+        Rule::Mean => (!shares.is_empty()).then(|| present.sum::<f64>() / shares.len() as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_is_enough_and_less_counts_in_proportion() {
+        assert_eq!(score(&[0.5, 0.01], 0.02, Rule::Min), Some(0.5));
+        assert_eq!(score(&[0.5, 0.01], 0.02, Rule::Mean), Some(0.75));
+        assert_eq!(score(&[0.0], 0.02, Rule::Min), Some(0.0));
+        assert_eq!(score(&[], 0.02, Rule::Min), None);
+        assert_eq!(score(&[], 0.02, Rule::Mean), None);
+    }
+}
