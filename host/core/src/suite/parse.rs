@@ -64,9 +64,9 @@ fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
     for problem in &mut problems.0[before..] {
         let name = problem.message.split('`').nth(1).unwrap_or_default();
         if shared.contains(&name) {
-            problem.hint = Some(format!("`{name}` belongs into [defaults] or into a [[test]]"));
+            problem.hint = Some(format!("`{name}` belongs in [defaults] or in a [[test]]"));
         } else if matches!(name, "name" | "prompts") {
-            problem.hint = Some(format!("`{name}` belongs into a [[test]]"));
+            problem.hint = Some(format!("`{name}` belongs in a [[test]]"));
         }
     }
     fields

@@ -25,8 +25,8 @@ pub(super) fn read_prompts(item: &Item<'_>, problems: &mut Problems) -> Option<P
 fn written(item: &Item<'_>, problems: &mut Problems) -> Option<PromptSource> {
     let mut seen = BTreeSet::new();
     let mut prompts = Vec::new();
-    for entry in list(item, "prompts", EXPECTED, problems)? {
-        if let Some(prompt) = string(entry, "prompts", problems) {
+    for (index, entry) in list(item, "prompts", EXPECTED, problems)?.iter().enumerate() {
+        if let Some(prompt) = string(entry, &format!("prompts[{index}]"), problems) {
             // The same prompt and seed give the same image: it would only count twice in the mean.
             unique(prompt, &entry.span(), "this prompt", &mut seen, problems);
             prompts.push(prompt.to_owned());

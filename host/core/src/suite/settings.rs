@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::SuiteError;
 use super::fields::{Fields, Item, Problems, integer, list, number, string, unique, wrong_type};
 use crate::generate::Settings;
 
@@ -53,8 +54,8 @@ pub(super) fn read_seeds(item: &Item<'_>, problems: &mut Problems) -> Option<Vec
     let entries = list(item, "seeds", "a list of integers such as [42, 123]", problems)?;
     let mut seen = BTreeSet::new();
     let mut seeds = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if let Some(seed) = integer(entry, "seeds", 0, MAX_SEED, problems) {
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(seed) = integer(entry, &format!("seeds[{index}]"), 0, MAX_SEED, problems) {
             unique(seed, &entry.span(), &format!("seed {seed}"), &mut seen, problems);
             seeds.push(seed);
         }
@@ -65,7 +66,9 @@ pub(super) fn read_seeds(item: &Item<'_>, problems: &mut Problems) -> Option<Vec
 fn guidance(item: &Item<'_>, problems: &mut Problems) -> Option<f64> {
     let scale = number(item, "guidance", problems)?;
     if scale < 0.0 {
-        return wrong_type(item, "guidance", "0 or more (1 or less turns it off)", problems);
+        let error = SuiteError::at(&item.span(), format!("`guidance` is out of range: {scale}"));
+        problems.add(error.label("expected 0 or more; 1 or less turns it off"));
+        return None;
     }
     Some(scale)
 }

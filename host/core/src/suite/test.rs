@@ -136,8 +136,8 @@ fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUs
     let entries = list(item, "metrics", "a list of metric names", problems)?;
     let mut seen = BTreeSet::new();
     let mut metrics = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if let Some(metric) = read_metric(entry, problems) {
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(metric) = read_metric(entry, &format!("metrics[{index}]"), problems) {
             unique(metric.name.clone(), &metric.span, &format!("metric `{}`", metric.name), &mut seen, problems);
             metrics.push(metric);
         }
@@ -145,21 +145,21 @@ fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUs
     Some(metrics)
 }
 
-fn read_metric(entry: &Item<'_>, problems: &mut Problems) -> Option<MetricUse> {
-    const EXPECTED: &str = "a list of names, or of tables such as { name = \"plugin/metric\", config = {} }";
+fn read_metric(entry: &Item<'_>, key: &str, problems: &mut Problems) -> Option<MetricUse> {
+    const EXPECTED: &str = "a name, or a table such as { name = \"plugin/metric\", config = {} }";
     match entry.get_ref() {
         DeValue::String(_) => {
-            let name = string(entry, "metrics", problems)?;
+            let name = string(entry, key, problems)?;
             Some(MetricUse { name: name.to_owned(), span: entry.span(), config: Value::Null })
         }
         DeValue::Table(table) => {
             let fields = Fields::new(table, "a metric", &["name", "config"], problems);
             let config = fields.get("config").map_or(Some(Value::Null), |item| config(item, problems));
             let Some(name) = fields.get("name") else {
-                return wrong_type(entry, "metrics", "a table with the key `name`", problems);
+                return wrong_type(entry, key, "a table with the key `name`", problems);
             };
             Some(MetricUse { name: string(name, "name", problems)?.to_owned(), span: name.span(), config: config? })
         }
-        _ => wrong_type(entry, "metrics", EXPECTED, problems),
+        _ => wrong_type(entry, key, EXPECTED, problems),
     }
 }
