@@ -10,6 +10,8 @@
 
 pub mod builtin;
 pub mod clip;
+pub mod config;
+pub mod error;
 pub mod graph;
 pub mod models;
 pub mod noise;

@@ -1,1 +1,29 @@
-//! Typed calls of the networks.
+//! The networks as typed calls on `f32` slices.
+//!
+//! Each model is loaded from one component folder, holds its config and its sessions, and can be called from any thread.
+//! Arrays are flat and row-major; shapes are in the documentation of each call, and a slice of another length is an error.
+
+mod clip;
+mod text_encoder;
+mod unet;
+mod vae;
+
+pub use clip::ClipModel;
+pub use text_encoder::TextEncoder;
+pub use unet::Unet;
+pub use vae::VaeDecoder;
+
+use crate::error::{Error, Result};
+
+/// Refuses a slice that does not have the size of its shape.
+fn check_size(what: &'static str, expected: usize, actual: usize) -> Result<()> {
+    if expected == actual { Ok(()) } else { Err(Error::InputSize { what, expected, actual }) }
+}
+
+/// Refuses ids outside the vocabulary.
+fn check_ids(ids: &[i64], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|&&id| usize::try_from(id).map_or(true, |id| id >= vocabulary)) {
+        Some(&id) => Err(Error::TokenId { id, vocabulary }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,215 @@
+//! Reading a component's `config.json` so that nothing in it is overlooked.
+//!
+//! A config names a network; a key that is skipped over may change its maths and give plausible wrong images. So each key
+//! is taken, pinned to the values that are implemented, or declared to be without effect, and whatever is left at the
+//! end is refused by name. Keys that begin with `_` are bookkeeping, and a left-over `null` or `false` asks for nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// A JSON object being taken apart.
+#[derive(Debug)]
+pub struct ConfigReader {
+    path: PathBuf,
+    /// Dotted path of this object inside the file, with its dot.
+    prefix: String,
+    left: Map<String, Value>,
+}
+
+impl ConfigReader {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a JSON object.
+    pub fn open(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).map_err(Error::io(path))?;
+        Self::parse(path, &text)
+    }
+
+    /// Takes apart `text`; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// The text is not a JSON object.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self> {
+        let detail = match serde_json::from_slice(text) {
+            Ok(Value::Object(left)) => return Ok(Self { path: path.to_path_buf(), prefix: String::new(), left }),
+            Ok(_) => "it holds another kind of value".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Error::Json { path: path.to_path_buf(), detail })
+    }
+
+    /// The file being read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes `key`; `default` stands in for an absent or null value.
+    ///
+    /// # Errors
+    /// The value has another type.
+    pub fn take<T: DeserializeOwned>(&mut self, key: &str, expected: &str, default: T) -> Result<T> {
+        Ok(self.take_optional(key, expected)?.unwrap_or(default))
+    }
+
+    /// Takes `key`, which must be there.
+    ///
+    /// # Errors
+    /// The value is absent, null, or has another type.
+    pub fn require<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T> {
+        self.take_optional(key, expected)?.ok_or_else(|| self.wrong(key, expected, None))
+    }
+
+    /// Takes `key` where null and absence mean "none".
+    ///
+    /// # Errors
+    /// The value has another type.
+    pub fn take_optional<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>> {
+        match self.left.remove(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                serde_json::from_value(value.clone()).map(Some).map_err(|_| self.wrong(key, expected, Some(&value)))
+            }
+        }
+    }
+
+    /// Takes a size: an integer of at least 1.
+    ///
+    /// # Errors
+    /// The value is not a positive integer, or absent without a default.
+    pub fn size(&mut self, key: &str, default: impl Into<Option<usize>>) -> Result<usize> {
+        const EXPECTED: &str = "a positive integer";
+        let found = self.take_optional::<usize>(key, EXPECTED)?;
+        match found.or(default.into()) {
+            Some(0) => Err(self.wrong(key, EXPECTED, Some(&Value::from(0)))),
+            Some(size) => Ok(size),
+            None => Err(self.wrong(key, EXPECTED, None)),
+        }
+    }
+
+    /// Takes a value that is given once for all `count` blocks, or once for each.
+    ///
+    /// # Errors
+    /// The value is neither, or the list has another length.
+    pub fn per_block<T: DeserializeOwned + Clone>(&mut self, key: &str, count: usize, default: T) -> Result<Vec<T>> {
+        let expected = || format!("one value, or a list of {count} (one for each block)");
+        let Some(value) = self.left.remove(key).filter(|value| !value.is_null()) else {
+            return Ok(vec![default; count]);
+        };
+        let list = match &value {
+            Value::Array(_) => serde_json::from_value::<Vec<T>>(value.clone()).ok(),
+            _ => serde_json::from_value::<T>(value.clone()).ok().map(|one| vec![one; count]),
+        };
+        list.filter(|list| list.len() == count).ok_or_else(|| self.wrong(key, &expected(), Some(&value)))
+    }
+
+    /// Accepts `key` only if absent or one of `implemented`.
+    ///
+    /// # Errors
+    /// It has another value.
+    pub fn only(&mut self, key: &str, implemented: &[Value]) -> Result<()> {
+        match self.left.remove(key) {
+            Some(value) if !implemented.iter().any(|known| same(known, &value)) => Err(self.unsupported(key, &value)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Declares keys to be without effect on what is computed here.
+    pub fn ignore(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.left.remove(*key);
+        }
+    }
+
+    /// Takes the object under `key`; an absent one is empty.
+    ///
+    /// # Errors
+    /// The value is not an object.
+    pub fn object(&mut self, key: &str) -> Result<Self> {
+        let left = self.take(key, "an object", Map::new())?;
+        Ok(Self { path: self.path.clone(), prefix: format!("{}{key}.", self.prefix), left })
+    }
+
+    /// Lets the values of `other` stand above the own ones, except its nulls.
+    pub fn overlay(&mut self, other: Self) {
+        self.left.extend(other.left.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A key is left that asks for something.
+    pub fn finish(self) -> Result<()> {
+        let asks = |(key, value): &(&String, &Value)| {
+            !key.starts_with('_') && !value.is_null() && **value != Value::Bool(false)
+        };
+        match self.left.iter().find(asks) {
+            Some((key, value)) => Err(self.unsupported(key, value)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for a value that is understood but not implemented.
+    pub fn unsupported(&self, key: &str, value: &Value) -> Error {
+        Error::Unsupported {
+            path: self.path.clone(),
+            key: format!("{}{key}", self.prefix),
+            value: value.to_string(),
+        }
+    }
+
+    /// The error for a value that makes no sense.
+    pub fn wrong(&self, key: &str, expected: &str, found: Option<&Value>) -> Error {
+        Error::ConfigValue {
+            path: self.path.clone(),
+            key: format!("{}{key}", self.prefix),
+            expected: expected.to_owned(),
+            found: found.map_or_else(|| "nothing".to_owned(), Value::to_string),
+        }
+    }
+}
+
+/// Equality in which `1` and `1.0` are the same number.
+fn same(a: &Value, b: &Value) -> bool {
+    a == b || matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn reader(value: &Value) -> ConfigReader {
+        ConfigReader::parse(Path::new("unet/config.json"), value.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_implemented_is_refused_by_name_and_value() {
+        let mut config = reader(&json!({"class_embed_type": "timestep", "dropout": 0}));
+        config.only("dropout", &[json!(0.0)]).unwrap();
+        let error = config.only("class_embed_type", &[Value::Null]).unwrap_err();
+        assert_eq!(error.to_string(), "unet/config.json: class_embed_type = \"timestep\" is not supported");
+    }
+
+    #[test]
+    fn left_over_keys_are_refused_unless_they_ask_for_nothing() {
+        reader(&json!({"_class_name": "X", "new_key": null, "other": false})).finish().unwrap();
+        let error = reader(&json!({"new_key": 3})).finish().unwrap_err();
+        assert_eq!(error.to_string(), "unet/config.json: new_key = 3 is not supported");
+    }
+
+    #[test]
+    fn values_are_given_once_or_for_each_block() {
+        let mut config = reader(&json!({"a": 8, "b": [5, 10], "c": [1], "d": 0}));
+        assert_eq!(config.per_block("a", 2, 1usize).unwrap(), [8, 8]);
+        assert_eq!(config.per_block("b", 2, 1usize).unwrap(), [5, 10]);
+        assert_eq!(config.per_block("absent", 2, 1usize).unwrap(), [1, 1]);
+        assert!(config.per_block("c", 2, 1usize).unwrap_err().to_string().contains("a list of 2"));
+        assert!(config.size("d", 1).unwrap_err().to_string().contains("positive integer"));
+    }
+}

@@ -1,0 +1,162 @@
+//! What can go wrong between a component's folder and its output.
+//!
+//! Every variant names the file, the part of it and, where one exists, the next step. Messages are lower-case fragments,
+//! so they can follow "cannot load model X: ".
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// An error of loading or running a network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A config file is not JSON, or not a JSON object.
+    #[error("{} is not a JSON object: {detail}", path.display())]
+    Json {
+        /// The config file.
+        path: PathBuf,
+        /// Where and why.
+        detail: String,
+    },
+    /// A config value has the wrong type, or a required one is missing.
+    #[error("{}: {key} must be {expected}, found {found}", path.display())]
+    ConfigValue {
+        /// The config file.
+        path: PathBuf,
+        /// The key, dotted for nested objects.
+        key: String,
+        /// What would be right.
+        expected: String,
+        /// The value as JSON, or `nothing`.
+        found: String,
+    },
+    /// A config value, or a key not known here, asks for a network that is not implemented.
+    #[error("{}: {key} = {value} is not supported", path.display())]
+    Unsupported {
+        /// The config file.
+        path: PathBuf,
+        /// The key, dotted for nested objects.
+        key: String,
+        /// The value as JSON.
+        value: String,
+    },
+    /// No weights in a readable format lie in the folder.
+    #[error("no safetensors weights in {} (looked for {tried}){hint}", folder.display())]
+    NoWeights {
+        /// The component's folder.
+        folder: PathBuf,
+        /// File names that were looked for.
+        tried: String,
+        /// What lies there instead, and what to do about it; may be empty.
+        hint: String,
+    },
+    /// The shards of one component cannot be addressed from one folder.
+    #[error("weights of {} cannot be used in place: {why}", folder.display())]
+    WeightsPlace {
+        /// The component's folder.
+        folder: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// A weights file is damaged.
+    #[error("{} is not a usable safetensors file: {why}", path.display())]
+    WeightsFile {
+        /// The weights file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A tensor is missing, has another shape or type, or holds NaN.
+    #[error("{}: tensor {name} {fault}", path.display())]
+    Tensor {
+        /// The weights file, or the folder when no file holds the tensor.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// What is wrong with it.
+        fault: TensorFault,
+    },
+    /// A caller's array does not have the size its shape asks for.
+    #[error("{what}: expected {expected} values, got {actual}")]
+    InputSize {
+        /// Which input.
+        what: &'static str,
+        /// Product of its shape.
+        expected: usize,
+        /// Length of the slice.
+        actual: usize,
+    },
+    /// A token id lies outside the vocabulary.
+    #[error("token id {id} is outside the vocabulary of {vocabulary} tokens: the tokenizer belongs to another model")]
+    TokenId {
+        /// The offending id.
+        id: i64,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// ONNX Runtime is missing, too old, or cannot use the asked-for device.
+    #[error("{0}")]
+    Runtime(String),
+    /// ONNX Runtime refused a graph or failed to run it.
+    #[error("ONNX Runtime failed on {network}: {detail}")]
+    Network {
+        /// Which network.
+        network: String,
+        /// The runtime's own words.
+        detail: String,
+    },
+}
+
+/// What is wrong with a tensor of a weights file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TensorFault {
+    /// Not there.
+    Missing,
+    /// Another shape than the config asks for.
+    Shape {
+        /// What the config asks for.
+        expected: Vec<usize>,
+        /// What the file holds.
+        found: Vec<usize>,
+    },
+    /// An element type other than F32, F16, BF16.
+    DType(String),
+    /// NaN or infinity at this element.
+    NotFinite {
+        /// Index into the flattened tensor.
+        index: usize,
+    },
+}
+
+impl fmt::Display for TensorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("is missing: the weights do not belong to this config.json"),
+            Self::Shape { expected, found } => {
+                write!(f, "has shape {found:?} where config.json asks for {expected:?}")
+            }
+            Self::DType(found) => write!(f, "has element type {found}; F32, F16 and BF16 are supported"),
+            Self::NotFinite { index } => write!(f, "holds NaN or infinity (element {index}): the weights are damaged"),
+        }
+    }
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        |source| Self::Io { path, source }
+    }
+}

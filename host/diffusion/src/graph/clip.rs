@@ -1,0 +1,121 @@
+//! CLIP's towers: transformers' `CLIPTextModel`, and the text and vision halves of `CLIPModel`.
+
+mod config;
+
+use std::path::Path;
+
+pub use config::{Activation, PooledToken, TextConfig, TowerConfig, VisionConfig};
+
+use crate::error::Result;
+use crate::graph::layers::{ConvShape, Net};
+use crate::onnx::{Attribute, Dim, ElementType, Tensor};
+use crate::weights::Weights;
+
+/// What a text graph gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextOutput {
+    /// `hidden` `[batch, length, width]`: every token after the final norm.
+    Hidden,
+    /// `embeds` `[batch, projection]`: one token of each row, projected without bias. Which token is input `pooled`
+    /// `[batch]`, an index into the flattened `[batch * length]` tokens.
+    Projected(usize),
+}
+
+/// The text tower. Input `ids` `[batch, length]`, `i64`.
+///
+/// # Errors
+/// Weights that do not fit the config.
+pub fn text_tower(config: &TextConfig, output: TextOutput, weights: &mut Weights) -> Result<Vec<u8>> {
+    let TowerConfig { width, epsilon, .. } = config.tower;
+    // transformers 5 writes a bare text model without the name of the half.
+    let root = if weights.contains("text_model.final_layer_norm.weight") { "text_model." } else { "" };
+    let mut net = Net::new(weights);
+    let ids = net.graph.input("ids", ElementType::I64, &[Dim::Named("batch"), Dim::Fixed(config.length)]);
+    let tokens = format!("{root}embeddings.token_embedding.weight");
+    let tokens = net.embedding(&tokens, &ids, [config.vocabulary, width])?;
+    let positions = net.weight(&format!("{root}embeddings.position_embedding.weight"), &[config.length, width])?;
+    let hidden = net.add(&tokens, &positions);
+    let hidden = encoder(&mut net, &format!("{root}encoder"), hidden, &config.tower, true)?;
+    let hidden = net.layer_norm(&format!("{root}final_layer_norm"), &hidden, width, epsilon)?;
+    match output {
+        TextOutput::Hidden => net.graph.output("hidden", &hidden),
+        TextOutput::Projected(projection) => {
+            let pooled = net.graph.input("pooled", ElementType::I64, &[Dim::Named("batch")]);
+            let flat = net.reshape(&hidden, &[-1, width as i64]);
+            let row = net.graph.op("Gather", &[&flat, &pooled], &[("axis", Attribute::Int(0))]);
+            let embeds = net.linear("text_projection", &row, width, projection, false)?;
+            net.graph.output("embeds", &embeds);
+        }
+    }
+    Ok(net.graph.finish("clip text tower"))
+}
+
+/// The vision tower. Input `pixels` `[batch, channels, size, size]`; output `embeds` `[batch, projection]`, not normalised.
+///
+/// # Errors
+/// Weights that do not fit the config.
+pub fn vision_tower(config: &VisionConfig, projection: usize, weights: &mut Weights) -> Result<Vec<u8>> {
+    let TowerConfig { width, epsilon, .. } = config.tower;
+    let VisionConfig { channels, image_size, patch_size, .. } = *config;
+    let mut net = Net::new(weights);
+    let size = Dim::Fixed(image_size);
+    let pixels = net.graph.input("pixels", ElementType::F32, &[Dim::Named("batch"), Dim::Fixed(channels), size, size]);
+    let patch = ConvShape { kernel: patch_size, stride: patch_size, padding: 0, bias: false };
+    let patches = net.conv("vision_model.embeddings.patch_embedding", &pixels, [width, channels], patch)?;
+    let patches = net.reshape(&patches, &[0, width as i64, -1]);
+    let patches = net.transpose(&patches, &[0, 2, 1]);
+
+    // A row of zeros goes before the patches, and the class embedding into row 0 of the (constant) positions: the same
+    // sum as prepending the class embedding, without expanding it to the batch.
+    let side = image_size / patch_size;
+    let front = net.graph.integers(&[0, 1, 0, 0, 0, 0]);
+    let tokens = net.graph.op("Pad", &[&patches, &front], &[]);
+    let positions = net.weight("vision_model.embeddings.position_embedding.weight", &[side * side + 1, width])?;
+    let class = net.weight("vision_model.embeddings.class_embedding", &[1, width])?;
+    let below = net.graph.integers(&[0, 0, (side * side) as i64, 0]);
+    let class = net.graph.op("Pad", &[&class, &below], &[]);
+    let positions = net.add(&positions, &class);
+    let hidden = net.add(&tokens, &positions);
+
+    // The misspelling is the weights' own.
+    let hidden = net.layer_norm("vision_model.pre_layrnorm", &hidden, width, epsilon)?;
+    let hidden = encoder(&mut net, "vision_model.encoder", hidden, &config.tower, false)?;
+    let first = net.graph.integers(&[0]);
+    let row = net.graph.op("Gather", &[&hidden, &first], &[("axis", Attribute::Int(1))]);
+    let row = net.reshape(&row, &[-1, width as i64]);
+    let row = net.layer_norm("vision_model.post_layernorm", &row, width, epsilon)?;
+    let embeds = net.linear("visual_projection", &row, width, projection, false)?;
+    net.graph.output("embeds", &embeds);
+    Ok(net.graph.finish("clip vision tower"))
+}
+
+fn encoder(net: &mut Net<'_>, prefix: &str, mut x: Tensor, config: &TowerConfig, causal: bool) -> Result<Tensor> {
+    let TowerConfig { width, inner, epsilon, .. } = *config;
+    for layer in 0..config.layers {
+        let at = format!("{prefix}.layers.{layer}");
+        let normal = net.layer_norm(&format!("{at}.layer_norm1"), &x, width, epsilon)?;
+        let q = net.linear(&format!("{at}.self_attn.q_proj"), &normal, width, width, true)?;
+        let k = net.linear(&format!("{at}.self_attn.k_proj"), &normal, width, width, true)?;
+        let v = net.linear(&format!("{at}.self_attn.v_proj"), &normal, width, width, true)?;
+        let mixed = net.attention([&q, &k, &v], config.heads, causal);
+        let mixed = net.linear(&format!("{at}.self_attn.out_proj"), &mixed, width, width, true)?;
+        x = net.add(&x, &mixed);
+        let normal = net.layer_norm(&format!("{at}.layer_norm2"), &x, width, epsilon)?;
+        let wide = net.linear(&format!("{at}.mlp.fc1"), &normal, width, inner, true)?;
+        let wide = match config.activation {
+            Activation::QuickGelu => net.sigmoid_gate(&wide, 1.702),
+            Activation::Gelu => net.gelu(&wide),
+        };
+        let narrow = net.linear(&format!("{at}.mlp.fc2"), &wide, inner, width, true)?;
+        x = net.add(&x, &narrow);
+    }
+    Ok(x)
+}
+
+/// Both towers' configs and the projection of a `CLIPModel` folder.
+///
+/// # Errors
+/// As [`TextConfig::read`].
+pub fn read_clip_config(path: &Path) -> Result<(TextConfig, VisionConfig, usize)> {
+    config::read_clip(path)
+}

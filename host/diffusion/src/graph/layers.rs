@@ -1,0 +1,212 @@
+//! The layers all networks share.
+//!
+//! Every layer is named by its `prefix`, the path of its module in the Python implementation, which is also how the
+//! safetensors files name its weights. Images are `[batch, channels, height, width]`, sequences `[batch, length, width]`.
+
+use crate::error::Result;
+use crate::onnx::{Attribute, ElementType, GraphBuilder, Tensor};
+use crate::weights::Weights;
+
+/// A graph under construction together with the weights it draws on.
+pub struct Net<'w> {
+    /// The graph.
+    pub graph: GraphBuilder,
+    /// The weights.
+    pub weights: &'w mut Weights,
+}
+
+impl<'w> Net<'w> {
+    /// An empty network over `weights`.
+    pub fn new(weights: &'w mut Weights) -> Self {
+        Self { graph: GraphBuilder::new(), weights }
+    }
+
+    /// Weight `name` of shape `dims` as `f32`.
+    ///
+    /// # Errors
+    /// Missing tensor, or one of another shape or type; so for every layer below.
+    pub fn weight(&mut self, name: &str, dims: &[usize]) -> Result<Tensor> {
+        self.weights.get(&mut self.graph, name, dims)
+    }
+
+    /// `a + b`, broadcast.
+    pub fn add(&mut self, a: &Tensor, b: &Tensor) -> Tensor {
+        self.graph.op("Add", &[a, b], &[])
+    }
+
+    /// `a * b`, broadcast.
+    pub fn mul(&mut self, a: &Tensor, b: &Tensor) -> Tensor {
+        self.graph.op("Mul", &[a, b], &[])
+    }
+
+    /// `x` in another shape: 0 keeps a dimension, -1 is what remains.
+    pub fn reshape(&mut self, x: &Tensor, shape: &[i64]) -> Tensor {
+        let shape = self.graph.integers(shape);
+        self.graph.op("Reshape", &[x, &shape], &[])
+    }
+
+    /// `x` in the shape of `like`.
+    pub fn reshape_like(&mut self, x: &Tensor, like: &Tensor) -> Tensor {
+        let shape = self.graph.op("Shape", &[like], &[]);
+        self.graph.op("Reshape", &[x, &shape], &[])
+    }
+
+    /// `x` with its dimensions in another order.
+    pub fn transpose(&mut self, x: &Tensor, order: &[i64]) -> Tensor {
+        self.graph.op("Transpose", &[x], &[("perm", Attribute::Ints(order.to_vec()))])
+    }
+
+    /// `x * sigmoid(alpha * x)`: SiLU for alpha 1, OpenAI's "quick" gelu for alpha 1.702.
+    pub fn sigmoid_gate(&mut self, x: &Tensor, alpha: f32) -> Tensor {
+        self.graph.ms_op("QuickGelu", &[x], &[("alpha", Attribute::Float(alpha))])
+    }
+
+    /// SiLU, `x * sigmoid(x)`.
+    pub fn silu(&mut self, x: &Tensor) -> Tensor {
+        self.sigmoid_gate(x, 1.0)
+    }
+
+    /// The exact gelu, by the error function.
+    pub fn gelu(&mut self, x: &Tensor) -> Tensor {
+        self.graph.ms_op("Gelu", &[x], &[])
+    }
+
+    /// `x W^T + b` on the last dimension; `W` is `[output, input]`.
+    pub fn linear(&mut self, prefix: &str, x: &Tensor, input: usize, output: usize, bias: bool) -> Result<Tensor> {
+        let weight = self.weight(&format!("{prefix}.weight"), &[output, input])?;
+        let y = self.matmul(x, &weight);
+        if !bias {
+            return Ok(y);
+        }
+        let bias = self.weight(&format!("{prefix}.bias"), &[output])?;
+        Ok(self.add(&y, &bias))
+    }
+
+    /// Rows `first .. first + rows` of what [`Net::linear`] with bias would give for an `[output, input]` weight.
+    pub fn linear_part(
+        &mut self,
+        prefix: &str,
+        x: &Tensor,
+        [output, input]: [usize; 2],
+        first: usize,
+        rows: usize,
+    ) -> Result<Tensor> {
+        let weight = self.weights.rows(&mut self.graph, &format!("{prefix}.weight"), &[output, input], first, rows)?;
+        let y = self.matmul(x, &weight);
+        let bias = self.weights.rows(&mut self.graph, &format!("{prefix}.bias"), &[output], first, rows)?;
+        Ok(self.add(&y, &bias))
+    }
+
+    fn matmul(&mut self, x: &Tensor, weight: &Tensor) -> Tensor {
+        self.graph.ms_op("FusedMatMul", &[x, weight], &[("transB", Attribute::Int(1))])
+    }
+
+    /// A square convolution; `channels` is `[output, input]`.
+    pub fn conv(&mut self, prefix: &str, x: &Tensor, channels: [usize; 2], shape: ConvShape) -> Result<Tensor> {
+        let ConvShape { kernel, stride, padding, bias } = shape;
+        let [output, input] = channels;
+        let weight = self.weight(&format!("{prefix}.weight"), &[output, input, kernel, kernel])?;
+        let mut inputs = vec![x.clone(), weight];
+        if bias {
+            inputs.push(self.weight(&format!("{prefix}.bias"), &[output])?);
+        }
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let [kernel, stride, padding] = [kernel, stride, padding].map(|value| value as i64);
+        Ok(self.graph.op(
+            "Conv",
+            &inputs,
+            &[
+                ("kernel_shape", Attribute::Ints(vec![kernel; 2])),
+                ("strides", Attribute::Ints(vec![stride; 2])),
+                ("pads", Attribute::Ints(vec![padding; 4])),
+            ],
+        ))
+    }
+
+    /// Layer normalisation over the last dimension.
+    pub fn layer_norm(&mut self, prefix: &str, x: &Tensor, width: usize, epsilon: f32) -> Result<Tensor> {
+        let weight = self.weight(&format!("{prefix}.weight"), &[width])?;
+        let bias = self.weight(&format!("{prefix}.bias"), &[width])?;
+        let attributes = [("axis", Attribute::Int(-1)), ("epsilon", Attribute::Float(epsilon))];
+        Ok(self.graph.op("LayerNormalization", &[x, &weight, &bias], &attributes))
+    }
+
+    /// Group normalisation of an image.
+    pub fn group_norm(&mut self, prefix: &str, x: &Tensor, channels: usize, norm: GroupNorm) -> Result<Tensor> {
+        let groups = norm.groups;
+        let grouped = self.reshape(x, &[0, groups as i64, -1]);
+        let one = self.graph.floats(&vec![1.0; groups], &[groups]);
+        let zero = self.graph.floats(&vec![0.0; groups], &[groups]);
+        let epsilon = [("epsilon", Attribute::Float(norm.epsilon))];
+        let normal = self.graph.op("InstanceNormalization", &[&grouped, &one, &zero], &epsilon);
+        let normal = self.reshape_like(&normal, x);
+        let weight = self.weight(&format!("{prefix}.weight"), &[channels, 1, 1])?;
+        let bias = self.weight(&format!("{prefix}.bias"), &[channels, 1, 1])?;
+        let scaled = self.mul(&normal, &weight);
+        Ok(self.add(&scaled, &bias))
+    }
+
+    /// `softmax(q k^T / sqrt(d)) v` for `heads` heads, on `[batch, length, heads * d]`.
+    pub fn attention(&mut self, [q, k, v]: [&Tensor; 3], heads: usize, causal: bool) -> Tensor {
+        let attributes = [("num_heads", Attribute::Int(heads as i64)), ("unidirectional", Attribute::Int(causal.into()))];
+        self.graph.ms_op("MultiHeadAttention", &[q, k, v], &attributes)
+    }
+
+    /// Twice the size by repeating pixels; or the size of `like`, where rounding made a skip connection odd.
+    pub fn upsample(&mut self, x: &Tensor, like: Option<&Tensor>) -> Tensor {
+        let absent = GraphBuilder::absent();
+        let attributes = [
+            ("mode", Attribute::Str("nearest")),
+            ("coordinate_transformation_mode", Attribute::Str("asymmetric")),
+            ("nearest_mode", Attribute::Str("floor")),
+        ];
+        let Some(like) = like else {
+            let scales = self.graph.floats(&[1.0, 1.0, 2.0, 2.0], &[4]);
+            return self.graph.op("Resize", &[x, &absent, &scales], &attributes);
+        };
+        let range = |start, end| [("start", Attribute::Int(start)), ("end", Attribute::Int(end))];
+        let own = self.graph.op("Shape", &[x], &range(0, 2));
+        let other = self.graph.op("Shape", &[like], &range(2, 4));
+        let sizes = self.graph.op("Concat", &[&own, &other], &[("axis", Attribute::Int(0))]);
+        self.graph.op("Resize", &[x, &absent, &absent, &sizes], &attributes)
+    }
+
+    /// Rows of an embedding table, gathered as stored and only then widened: the table never exists in `f32`.
+    pub fn embedding(&mut self, name: &str, ids: &Tensor, [rows, width]: [usize; 2]) -> Result<Tensor> {
+        let (table, element) = self.weights.stored(&mut self.graph, name, &[rows, width])?;
+        let gathered = self.graph.op("Gather", &[&table, ids], &[("axis", Attribute::Int(0))]);
+        Ok(match element {
+            ElementType::F32 => gathered,
+            _ => self.graph.cast_to_f32(&gathered),
+        })
+    }
+}
+
+/// Kernel and movement of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvShape {
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step.
+    pub stride: usize,
+    /// Zeros on each side.
+    pub padding: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+impl ConvShape {
+    /// Keeps the size: odd `kernel`, stride 1, with bias.
+    pub const fn same(kernel: usize) -> Self {
+        Self { kernel, stride: 1, padding: kernel / 2, bias: true }
+    }
+}
+
+/// Groups and epsilon of a group normalisation.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupNorm {
+    /// Number of groups; divides the channels.
+    pub groups: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+}

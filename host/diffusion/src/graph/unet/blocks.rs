@@ -1,0 +1,150 @@
+//! The blocks of the UNet.
+
+use super::{Attention, Context, Features};
+use crate::error::Result;
+use crate::graph::layers::{ConvShape, GroupNorm, Net};
+use crate::onnx::{Attribute, Tensor};
+
+/// Fixed in diffusers' `Transformer2DModel`, whatever the config says about the other norms.
+const TRANSFORMER_GROUP_EPSILON: f32 = 1e-6;
+/// torch's default, used by `BasicTransformerBlock`.
+const LAYER_NORM_EPSILON: f32 = 1e-5;
+
+/// `DownBlock2D` or `CrossAttnDownBlock2D`.
+pub(super) fn down(
+    net: &mut Net<'_>,
+    context: &Context<'_>,
+    block: usize,
+    mut x: Features,
+    skips: &mut Vec<Features>,
+) -> Result<Features> {
+    let config = context.config;
+    let at = format!("down_blocks.{block}");
+    for layer in 0..config.layers[block] {
+        x = residual(net, context, &format!("{at}.resnets.{layer}"), &x, config.channels[block])?;
+        if config.down_attention[block] {
+            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, config.attention(block))?;
+        }
+        skips.push(x.clone());
+    }
+    if block + 1 < config.channels.len() {
+        let halving = ConvShape { kernel: 3, stride: 2, padding: 1, bias: true };
+        x.value = net.conv(&format!("{at}.downsamplers.0.conv"), &x.value, [x.channels; 2], halving)?;
+        skips.push(x.clone());
+    }
+    Ok(x)
+}
+
+/// `UNetMidBlock2DCrossAttn`.
+pub(super) fn middle(net: &mut Net<'_>, context: &Context<'_>, x: Features) -> Result<Features> {
+    let coarsest = context.config.channels.len() - 1;
+    // diffusers does not hand `only_cross_attention` to this block.
+    let attention = Attention { only_cross: false, ..context.config.attention(coarsest) };
+    let channels = x.channels;
+    let x = residual(net, context, "mid_block.resnets.0", &x, channels)?;
+    let x = transformer(net, context, "mid_block.attentions.0", x, attention)?;
+    residual(net, context, "mid_block.resnets.1", &x, channels)
+}
+
+/// `UpBlock2D` or `CrossAttnUpBlock2D`; `block` 0 is the coarsest.
+pub(super) fn up(
+    net: &mut Net<'_>,
+    context: &Context<'_>,
+    block: usize,
+    mut x: Features,
+    skips: &mut Vec<Features>,
+    aligned: bool,
+) -> Result<Features> {
+    let config = context.config;
+    let resolution = config.channels.len() - 1 - block;
+    let at = format!("up_blocks.{block}");
+    for layer in 0..=config.layers[resolution] {
+        // The stack holds one entry for each of these reads: both sides count `layers + 1` a block.
+        if let Some(skip) = skips.pop() {
+            let value = net.graph.op("Concat", &[&x.value, &skip.value], &[("axis", Attribute::Int(1))]);
+            x = Features { value, channels: x.channels + skip.channels };
+        }
+        x = residual(net, context, &format!("{at}.resnets.{layer}"), &x, config.channels[resolution])?;
+        if config.up_attention[block] {
+            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, config.attention(resolution))?;
+        }
+    }
+    if resolution > 0 {
+        let like = skips.last().filter(|_| !aligned).map(|skip| &skip.value);
+        let larger = net.upsample(&x.value, like);
+        let conv = format!("{at}.upsamplers.0.conv");
+        x.value = net.conv(&conv, &larger, [x.channels; 2], ConvShape::same(3))?;
+    }
+    Ok(x)
+}
+
+/// `ResnetBlock2D` with the time added between its halves.
+fn residual(net: &mut Net<'_>, context: &Context<'_>, at: &str, x: &Features, channels: usize) -> Result<Features> {
+    let config = context.config;
+    let norm = GroupNorm { groups: config.norm_groups, epsilon: config.norm_epsilon };
+    let h = net.group_norm(&format!("{at}.norm1"), &x.value, x.channels, norm)?;
+    let h = net.silu(&h);
+    let h = net.conv(&format!("{at}.conv1"), &h, [channels, x.channels], ConvShape::same(3))?;
+    let time = net.linear(&format!("{at}.time_emb_proj"), &context.time, config.time_dim, channels, true)?;
+    let time = net.reshape(&time, &[1, channels as i64, 1, 1]);
+    let h = net.add(&h, &time);
+    let h = net.group_norm(&format!("{at}.norm2"), &h, channels, norm)?;
+    let h = net.silu(&h);
+    let h = net.conv(&format!("{at}.conv2"), &h, [channels; 2], ConvShape::same(3))?;
+    let straight = if x.channels == channels {
+        x.value.clone()
+    } else {
+        net.conv(&format!("{at}.conv_shortcut"), &x.value, [channels, x.channels], ConvShape::same(1))?
+    };
+    Ok(Features { value: net.add(&straight, &h), channels })
+}
+
+/// `Transformer2DModel`: the image as a sequence of pixels, through transformer layers, added back.
+fn transformer(net: &mut Net<'_>, context: &Context<'_>, at: &str, x: Features, kind: Attention) -> Result<Features> {
+    let Features { value, channels } = x;
+    let norm = GroupNorm { groups: context.config.norm_groups, epsilon: TRANSFORMER_GROUP_EPSILON };
+    let h = net.group_norm(&format!("{at}.norm"), &value, channels, norm)?;
+    let h = net.reshape(&h, &[0, channels as i64, -1]);
+    let h = net.transpose(&h, &[0, 2, 1]);
+    let mut h = net.linear(&format!("{at}.proj_in"), &h, channels, channels, true)?;
+    for layer in 0..kind.layers {
+        h = transformer_layer(net, context, &format!("{at}.transformer_blocks.{layer}"), &h, channels, kind)?;
+    }
+    let h = net.linear(&format!("{at}.proj_out"), &h, channels, channels, true)?;
+    let h = net.transpose(&h, &[0, 2, 1]);
+    let h = net.reshape_like(&h, &value);
+    Ok(Features { value: net.add(&h, &value), channels })
+}
+
+/// `BasicTransformerBlock`: attention to the image, attention to the text, a gated perceptron.
+fn transformer_layer(
+    net: &mut Net<'_>,
+    context: &Context<'_>,
+    at: &str,
+    x: &Tensor,
+    width: usize,
+    kind: Attention,
+) -> Result<Tensor> {
+    let mut x = x.clone();
+    for (norm, attention, cross) in [("norm1", "attn1", kind.only_cross), ("norm2", "attn2", true)] {
+        let normal = net.layer_norm(&format!("{at}.{norm}"), &x, width, LAYER_NORM_EPSILON)?;
+        let at = format!("{at}.{attention}");
+        let (source, source_width) =
+            if cross { (&context.text, context.config.cross_attention_dim) } else { (&normal, width) };
+        let q = net.linear(&format!("{at}.to_q"), &normal, width, width, false)?;
+        let k = net.linear(&format!("{at}.to_k"), source, source_width, width, false)?;
+        let v = net.linear(&format!("{at}.to_v"), source, source_width, width, false)?;
+        let mixed = net.attention([&q, &k, &v], kind.heads, false);
+        let mixed = net.linear(&format!("{at}.to_out.0"), &mixed, width, width, true)?;
+        x = net.add(&mixed, &x);
+    }
+    let normal = net.layer_norm(&format!("{at}.norm3"), &x, width, LAYER_NORM_EPSILON)?;
+    // The projection's rows are the values and then the gates: two products need no splitting of their result.
+    let (inner, shape) = (4 * width, [8 * width, width]);
+    let values = net.linear_part(&format!("{at}.ff.net.0.proj"), &normal, shape, 0, inner)?;
+    let gates = net.linear_part(&format!("{at}.ff.net.0.proj"), &normal, shape, inner, inner)?;
+    let gates = net.gelu(&gates);
+    let h = net.mul(&values, &gates);
+    let h = net.linear(&format!("{at}.ff.net.2"), &h, inner, width, true)?;
+    Ok(net.add(&h, &x))
+}

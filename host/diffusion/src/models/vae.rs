@@ -1,0 +1,65 @@
+//! From latents to pixels: the decoder of diffusers' `AutoencoderKL`.
+
+use std::path::Path;
+
+use super::check_size;
+use crate::error::Result;
+use crate::graph::vae::{VaeConfig, vae_decoder};
+use crate::session::{Data, Input, Network, SessionOptions};
+use crate::weights::Weights;
+
+/// A loaded decoder.
+#[derive(Debug)]
+pub struct VaeDecoder {
+    config: VaeConfig,
+    network: Network,
+}
+
+impl VaeDecoder {
+    /// Loads `folder` (`config.json` and `diffusion_pytorch_model.safetensors`).
+    ///
+    /// # Errors
+    /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
+    pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
+        let config = VaeConfig::read(&folder.join("config.json"))?;
+        let mut weights = Weights::open(folder, "diffusion_pytorch_model")?;
+        let model = vae_decoder(&config, &mut weights)?;
+        let network = Network::load("the VAE decoder", &model, &weights, options)?;
+        Ok(Self { config, network })
+    }
+
+    /// What the denoiser's latents are divided by before decoding.
+    pub fn scaling_factor(&self) -> f32 {
+        self.config.scaling_factor
+    }
+
+    /// What is added to the latents after that division.
+    pub fn shift_factor(&self) -> f32 {
+        self.config.shift_factor
+    }
+
+    /// Channels of a latent.
+    pub fn latent_channels(&self) -> usize {
+        self.config.latent_channels
+    }
+
+    /// Pixels for each latent, in each direction.
+    pub fn upscale(&self) -> usize {
+        self.config.upscale()
+    }
+
+    /// Decodes `latents` of `shape` `[batch, latent_channels, height, width]`, already scaled and shifted; gives
+    /// `[batch, 3, upscale * height, upscale * width]`, nominally in [-1, 1].
+    ///
+    /// # Errors
+    /// Wrong size, or a failure of the runtime.
+    pub fn decode(&self, latents: &[f32], shape: [usize; 4]) -> Result<Vec<f32>> {
+        let VaeConfig { latent_channels, out_channels, .. } = self.config;
+        let [batch, _, rows, columns] = shape;
+        let shape = [batch, latent_channels, rows, columns];
+        check_size("latents", shape.iter().product(), latents.len())?;
+        let scale = self.config.upscale();
+        let input = Input { name: "latents", shape: &shape, data: Data::F32(latents) };
+        self.network.run(&[input], batch * out_channels * rows * columns * scale * scale)
+    }
+}

@@ -1,1 +1,0 @@
-//! Safetensors weights of a component.

@@ -1,0 +1,65 @@
+//! What the network tests share: where data lies, how to read it, how to compare.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use difftest_diffusion::session::SessionOptions;
+use safetensors::SafeTensors;
+
+/// A folder of `suites/models`.
+pub fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/models").join(name)
+}
+
+/// A file or folder of this crate's golden data.
+pub fn golden_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// One thread, one lane, the CPU.
+pub fn options() -> SessionOptions {
+    SessionOptions { threads: 1, ..SessionOptions::default() }
+}
+
+/// The names of all recorded pipeline runs.
+pub fn golden_cases() -> Vec<String> {
+    let index = std::fs::read(golden_path("shapes/index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let cases: Vec<String> =
+        index["cases"].as_array().unwrap().iter().map(|case| case["file"].as_str().unwrap().to_owned()).collect();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// The bytes of a recorded pipeline run.
+pub fn golden(case: &str) -> Vec<u8> {
+    std::fs::read(golden_path(&format!("shapes/{case}.safetensors"))).unwrap()
+}
+
+/// An `f32` tensor of a safetensors file.
+pub fn values_f32(file: &[u8], name: &str) -> Vec<f32> {
+    let file = SafeTensors::deserialize(file).unwrap();
+    let (values, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
+    values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+}
+
+/// An `i64` tensor of a safetensors file.
+pub fn values_i64(file: &[u8], name: &str) -> Vec<i64> {
+    let file = SafeTensors::deserialize(file).unwrap();
+    let (values, _) = file.tensor(name).unwrap().data().as_chunks::<8>();
+    values.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()
+}
+
+/// The shape of a tensor of a safetensors file.
+pub fn shape<const N: usize>(file: &[u8], name: &str) -> [usize; N] {
+    SafeTensors::deserialize(file).unwrap().tensor(name).unwrap().shape().try_into().unwrap()
+}
+
+/// Largest difference at most `tolerance`, and prints it.
+pub fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(actual.len(), expected.len(), "{what}: length");
+    assert!(actual.iter().all(|value| value.is_finite()), "{what}: not finite");
+    let worst = actual.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    println!("{what}: largest difference {worst:e}");
+    assert!(worst <= tolerance, "{what}: differs by {worst:e}, allowed {tolerance:e}");
+}
