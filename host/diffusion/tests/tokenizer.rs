@@ -1,0 +1,66 @@
+//! Our tokens against transformers'. `golden/sampling/make_tokens.py` made the expected ids.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use difftest_diffusion::tokenizer::{ClipTokenizer, TokenizerError};
+use serde_json::Value;
+
+fn shapes() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/models/shapes/tokenizer")
+}
+
+/// A copy of the tokenizer with some files changed.
+fn copy(changes: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["vocab.json", "merges.txt"] {
+        std::fs::copy(shapes().join(name), folder.path().join(name)).unwrap();
+    }
+    for (name, text) in changes {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn check(tokenizer: &ClipTokenizer, rows: &Value) {
+    let rows = rows.as_array().unwrap();
+    assert!(rows.len() >= 15);
+    for row in rows {
+        let text = row["text"].as_str().unwrap();
+        let expected: Vec<i64> = row["ids"].as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
+        let tokens = tokenizer.encode(text).unwrap();
+        assert_eq!(tokens.ids, expected, "{text:?}");
+        assert_eq!(tokens.cut.is_some(), row["cut"].as_bool().unwrap(), "{text:?}");
+    }
+}
+
+#[test]
+fn ids_are_transformers() {
+    let golden: Value = serde_json::from_str(include_str!("golden/sampling/tokens.json")).unwrap();
+    check(&ClipTokenizer::load(&shapes()).unwrap(), &golden["end_padded"]);
+    // Stable Diffusion 2 pads with "!", which makes a "!" in a prompt the padding token as well
+    let bang = copy(&[("special_tokens_map.json", r#"{"pad_token": "!"}"#)]);
+    check(&ClipTokenizer::load(bang.path()).unwrap(), &golden["bang_padded"]);
+}
+
+#[test]
+fn what_is_cut_is_said() {
+    let tokenizer = ClipTokenizer::load(&shapes()).unwrap();
+    let tokens = tokenizer.encode(&format!("{}a green heart", "red ".repeat(75))).unwrap();
+    assert_eq!(tokens.cut.as_deref(), Some("a green heart"));
+    assert_eq!(tokens.ids.last(), tokenizer.encode("").unwrap().ids.last());
+    let warning = tokenizer.cut_warning(&tokens.cut.unwrap());
+    assert_eq!(warning, "prompt cut at 75 tokens: the model does not see \"a green heart\"");
+    assert!(tokenizer.encode(&"red ".repeat(75)).unwrap().cut.is_none());
+}
+
+#[test]
+fn broken_files_are_named() {
+    let error = |changes: &[(&str, &str)]| ClipTokenizer::load(copy(changes).path()).err().unwrap().to_string();
+    assert!(error(&[("merges.txt", "#version: 0.2\na b\nabc\n")]).contains("merges.txt: line 3"));
+    assert!(error(&[("vocab.json", "{\"a\": ")]).contains("vocab.json"));
+    assert!(error(&[("vocab.json", "{\"a\": 1}")]).contains("`<|startoftext|>` is not in the vocabulary"));
+    let added = r#"{"added_tokens_decoder": {"619": {"content": "<my-style>"}}}"#;
+    assert!(error(&[("tokenizer_config.json", added)]).contains("`<my-style>`"));
+    assert!(matches!(ClipTokenizer::load(Path::new("/nowhere")), Err(TokenizerError::Io { .. })));
+}
