@@ -1,0 +1,111 @@
+//! What a metric is told, and what it answers.
+
+use crate::{Error, Image};
+
+/// What one image was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The case id: the same on every machine.
+    pub id: String,
+    /// The prompt.
+    pub prompt: String,
+    /// The negative prompt, where there is one.
+    pub negative_prompt: Option<String>,
+    /// The seed of the noise.
+    pub seed: u64,
+    /// Further facts (steps, scheduler, ...), sorted by name.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl Sample {
+    /// A sample of this prompt and otherwise empty, for tests.
+    #[must_use]
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self { prompt: prompt.into(), ..Self::default() }
+    }
+
+    /// The attribute of this name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A number, and the named numbers it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// The score: finite and inside the declared range, or the host makes it an error.
+    pub value: f64,
+    /// Named parts of it, in the order they were added.
+    pub details: Vec<Detail>,
+}
+
+impl Score {
+    /// A score without details.
+    #[must_use]
+    pub fn new(value: f64) -> Self {
+        Self { value, details: Vec::new() }
+    }
+
+    /// Adds a named part.
+    #[must_use]
+    pub fn detail(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.details.push(Detail { name: name.into(), value });
+        self
+    }
+}
+
+impl From<f64> for Score {
+    fn from(value: f64) -> Self {
+        Self::new(value)
+    }
+}
+
+/// A named part of a score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// What it is.
+    pub name: String,
+    /// How much of it.
+    pub value: f64,
+}
+
+/// Which way a score is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A bare threshold in a suite is a minimum.
+    HigherIsBetter,
+    /// A bare threshold is a maximum.
+    LowerIsBetter,
+    /// A suite has to say `min` or `max`.
+    Neither,
+}
+
+/// What a plugin says of a metric before it measures anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricInfo {
+    /// Kebab-case; suites say `plugin/name`.
+    pub name: String,
+    /// One line.
+    pub summary: String,
+    /// Which way is better.
+    pub direction: Direction,
+    /// Closed range that every score lies in; an open end is infinite.
+    pub range: Option<(f64, f64)>,
+    /// Unit of the score, such as `dB`.
+    pub unit: Option<String>,
+    /// JSON Schema of the config table; `None` takes no config.
+    pub config_schema: Option<String>,
+}
+
+/// A family of metrics. [`metrics!`](crate::metrics) implements it; tests call it.
+pub trait MetricPlugin {
+    /// All metrics, in the order they were written.
+    fn describe() -> Vec<MetricInfo>;
+
+    /// Scores one image with the metric of this name. `config` is JSON text; empty text is an empty table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] when the config does not fit, [`Error::Other`] for an unknown name, and what the metric says.
+    fn measure(metric: &str, image: &Image, sample: &Sample, config: &str) -> Result<Score, Error>;
+}
