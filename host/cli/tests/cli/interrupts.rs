@@ -1,0 +1,74 @@
+//! Ctrl-C and kill: what was finished is kept.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::env::{TestEnv, workspace};
+
+/// Enough work that it is surely going on when the signal comes.
+const SUITE: &str = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"a\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]\nsteps = 50\nmetrics = [\"image-stats/brightness\"]\n";
+
+/// Starts a run and sends `signal` when two images are finished; answers its exit code.
+#[cfg(unix)]
+fn signal_in_the_middle(env: &TestEnv, signal: &str) -> Option<i32> {
+    env.write("suites/suite.toml", SUITE);
+    let mut child = env
+        .command()
+        .args(["run", "suite", "-v", "--artifacts", "run", "--output", "results.json", "--plugins"])
+        .arg(workspace().join("plugins"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut finished = 0;
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut sent = false;
+    for line in stderr.lines() {
+        let line = line.unwrap();
+        finished += usize::from(line.contains("[p0,seed="));
+        if finished == 2 && !sent {
+            sent = true;
+            assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        }
+    }
+    assert!(sent, "the run ended before two images were finished");
+    child.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_and_reports_finished_cases() {
+    let env = TestEnv::new();
+    assert_eq!(signal_in_the_middle(&env, "-INT"), Some(130));
+    let results = env.results();
+    assert_eq!(results["conclusion"], "interrupted");
+    assert_eq!(results["exit_code"], 130);
+    let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+    let scored: Vec<_> = cases.iter().filter(|c| c.pointer("/scores/0/value").is_some_and(Value::is_number)).collect();
+    assert!(scored.len() >= 2 && scored.len() < 40, "{} of 40 cases have a score", scored.len());
+    for case in scored {
+        image::open(case.pointer("/image/path").unwrap().as_str().unwrap()).unwrap();
+    }
+    assert_eq!(results.pointer("/suites/0/tests/0/verdict").unwrap(), "not-run");
+}
+
+#[cfg(unix)]
+#[test]
+fn kill_leaves_whole_files() {
+    let env = TestEnv::new();
+    assert_eq!(signal_in_the_middle(&env, "-KILL"), None);
+    let recording = std::fs::read_to_string(env.path("run/events.jsonl")).unwrap();
+    let whole = recording.rsplit_once('\n').unwrap().0;
+    let events: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let images: Vec<_> = events
+        .iter()
+        .filter(|e| e["event"] == "generated")
+        .map(|e| e.pointer("/outcome/ok/path").unwrap().as_str().unwrap())
+        .collect();
+    assert!(images.len() >= 2);
+    for path in images {
+        image::open(path).unwrap();
+    }
+    assert!(!env.path("results.json").exists(), "no results of a run that did not end");
+}

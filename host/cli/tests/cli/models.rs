@@ -1,0 +1,110 @@
+//! Models that are missing, half-copied, damaged or of another kind.
+
+use std::fs;
+use std::path::Path;
+
+use crate::env::{Finished, TestEnv, workspace};
+
+const SUITE: &str = "[[test]]\nname = \"a\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1]\nsteps = 2\nmetrics = [\"clip_score\"]\n\n[models]\nclip = \"builtin:shapes-clip\"\n";
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+    }
+}
+
+/// Runs a suite on a copy of the small model that `spoil` has had its way with.
+fn run_on_spoilt(spoil: impl Fn(&Path)) -> Finished {
+    let env = TestEnv::new();
+    let model = env.path("model");
+    copy(&workspace().join("suites/models/shapes"), &model);
+    spoil(&model);
+    env.run_suite(SUITE, &["--model", "model"])
+}
+
+/// Where the tensor data of a safetensors file begins.
+fn data_start(bytes: &[u8]) -> usize {
+    8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap()
+}
+
+#[test]
+fn an_unspoilt_copy_runs() {
+    run_on_spoilt(|_| ()).exits(0);
+}
+
+#[test]
+fn no_such_folder() {
+    let env = TestEnv::new();
+    env.run_suite(SUITE, &["--model", "./nowhere"]).exits(2).says(&["./nowhere"]);
+    env.run_suite(SUITE, &["--model", "builtin:nothing"]).exits(2).says(&["builtin:nothing", "builtin:shapes"]);
+}
+
+#[test]
+fn half_copied() {
+    run_on_spoilt(|model| fs::remove_file(model.join("unet/diffusion_pytorch_model.safetensors")).unwrap())
+        .exits(2)
+        .says(&["unet/diffusion_pytorch_model.safetensors"]);
+    run_on_spoilt(|model| fs::remove_file(model.join("tokenizer/merges.txt")).unwrap())
+        .exits(2)
+        .says(&["tokenizer/merges.txt"]);
+    run_on_spoilt(|model| fs::remove_file(model.join("model_index.json")).unwrap())
+        .exits(2)
+        .says(&["model_index.json"]);
+}
+
+#[test]
+fn truncated_weights() {
+    run_on_spoilt(|model| {
+        let file = model.join("vae/diffusion_pytorch_model.safetensors");
+        let bytes = fs::read(&file).unwrap();
+        fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
+    })
+    .exits(2)
+    .says(&["vae/diffusion_pytorch_model.safetensors"]);
+}
+
+#[test]
+fn weights_that_are_not_numbers() {
+    run_on_spoilt(|model| {
+        let file = model.join("unet/diffusion_pytorch_model.safetensors");
+        let mut bytes = fs::read(&file).unwrap();
+        let start = data_start(&bytes);
+        // The first number of the first tensor becomes an fp16 NaN.
+        bytes[start..start + 2].copy_from_slice(&[0x00, 0x7e]);
+        fs::write(&file, bytes).unwrap();
+    })
+    .exits(2)
+    .says(&["unet/diffusion_pytorch_model.safetensors", "NaN"]);
+}
+
+#[test]
+fn a_class_that_is_not_supported() {
+    run_on_spoilt(|model| {
+        let file = model.join("model_index.json");
+        let text = fs::read_to_string(&file).unwrap().replace("StableDiffusionPipeline", "KandinskyPipeline");
+        fs::write(&file, text).unwrap();
+    })
+    .exits(2)
+    .says(&["KandinskyPipeline", "StableDiffusionPipeline"]);
+    run_on_spoilt(|model| {
+        let file = model.join("unet/config.json");
+        let text = fs::read_to_string(&file).unwrap().replace("\"UNetMidBlock2DCrossAttn\"", "\"UNetMidBlock2DSimple\"");
+        fs::write(&file, text).unwrap();
+    })
+    .exits(2)
+    .says(&["unet/config.json", "UNetMidBlock2DSimple"]);
+}
+
+#[test]
+fn no_runtime_or_a_wrong_one() {
+    let env = TestEnv::new();
+    env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{SUITE}"));
+    let output = env.command().args(["run", "suite"]).env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so").output();
+    crate::env::finished(output.unwrap()).exits(2).says(&["/nowhere/libonnxruntime.so", "difftest runtime install"]);
+    let wrong = env.write("libonnxruntime.so", "not a library");
+    let output = env.command().args(["run", "suite"]).env("ORT_DYLIB_PATH", wrong).output();
+    crate::env::finished(output.unwrap()).exits(2).says(&["libonnxruntime.so", "difftest runtime install"]);
+}

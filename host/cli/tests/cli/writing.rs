@@ -1,0 +1,59 @@
+//! Places that cannot be written to, and disks that fill up.
+
+use crate::env::{TestEnv, finished, workspace};
+
+const SUITE: &str = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"a\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1, 2]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
+
+#[test]
+fn no_write_permission() {
+    // Not even root may make files in /proc.
+    let env = TestEnv::new();
+    env.run_suite(SUITE, &["--output", "/proc/results.json"]).exits(2).says(&["/proc"]);
+    env.run_suite(SUITE, &["--artifacts", "/proc/run"]).exits(2).says(&["/proc/run", "--artifacts"]);
+    assert!(!env.path(".difftest/runs").exists(), "found out before any work was done");
+}
+
+#[test]
+fn output_is_a_folder() {
+    let env = TestEnv::new();
+    std::fs::create_dir(env.path("results.json")).unwrap();
+    env.run_suite(SUITE, &["--output", "results.json"]).exits(2).says(&["results.json is a folder"]);
+}
+
+/// The limit on file size stands in for the end of the disk: writes beyond it fail in the same calls.
+#[cfg(target_os = "linux")]
+#[test]
+fn disk_full_leaves_nothing_half_written() {
+    let env = TestEnv::new();
+    env.run_suite(SUITE, &["-q"]).exits(0);
+    let before: Vec<_> = files(&env.path("."));
+    env.write("suites/suite.toml", SUITE);
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_difftest"), "run", "suite", "--artifacts", "full", "--plugins"])
+        .arg(workspace().join("plugins"))
+        .current_dir(env.path("."))
+        .env("NO_COLOR", "1")
+        .output();
+    finished(output.unwrap()).exits(2).says(&["cannot write"]);
+    let after = files(&env.path("."));
+    let new: Vec<_> = after.iter().filter(|f| !before.contains(f)).collect();
+    for file in new {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(!name.starts_with(".difftest-"), "a temporary file stayed: {}", file.display());
+        if name.ends_with(".png") {
+            image::open(file).unwrap();
+        }
+        assert_ne!(name, "results.json", "results of a run that could not be kept");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
