@@ -155,11 +155,7 @@ impl ConfigReader {
 
     /// The error for a value that is understood but not implemented.
     pub fn unsupported(&self, key: &str, value: &Value) -> Error {
-        Error::Unsupported {
-            path: self.path.clone(),
-            key: format!("{}{key}", self.prefix),
-            value: value.to_string(),
-        }
+        Error::Unsupported { path: self.path.clone(), key: format!("{}{key}", self.prefix), value: value.to_string() }
     }
 
     /// The error for a value that makes no sense.

@@ -148,7 +148,8 @@ impl<'w> Net<'w> {
 
     /// `softmax(q k^T / sqrt(d)) v` for `heads` heads, on `[batch, length, heads * d]`.
     pub fn attention(&mut self, [q, k, v]: [&Tensor; 3], heads: usize, causal: bool) -> Tensor {
-        let attributes = [("num_heads", Attribute::Int(heads as i64)), ("unidirectional", Attribute::Int(causal.into()))];
+        let attributes =
+            [("num_heads", Attribute::Int(heads as i64)), ("unidirectional", Attribute::Int(causal.into()))];
         self.graph.ms_op("MultiHeadAttention", &[q, k, v], &attributes)
     }
 

@@ -28,13 +28,7 @@ impl Unet {
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = UnetConfig::read(&folder.join("config.json"))?;
         let aligned = network(folder, &config, true, options)?;
-        Ok(Self {
-            config,
-            folder: folder.to_path_buf(),
-            options: options.clone(),
-            aligned,
-            any_size: Mutex::new(None),
-        })
+        Ok(Self { config, folder: folder.to_path_buf(), options: options.clone(), aligned, any_size: Mutex::new(None) })
     }
 
     /// What `config.json` says.

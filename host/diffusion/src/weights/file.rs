@@ -35,7 +35,9 @@ pub(super) fn find(folder: &Path, stem: &str) -> Result<Vec<PathBuf>> {
             return Ok(vec![path]);
         }
         // diffusers puts the variant behind `safetensors.index`, transformers before it.
-        for name in [format!("{stem}.safetensors.index{variant}.json"), format!("{stem}{variant}.safetensors.index.json")] {
+        for name in
+            [format!("{stem}.safetensors.index{variant}.json"), format!("{stem}{variant}.safetensors.index.json")]
+        {
             let index = folder.join(&name);
             if index.exists() {
                 return shards(folder, &index);

@@ -62,8 +62,13 @@ impl Weights {
             folder: folder.to_path_buf(),
             why: "its shards lie on different drives".to_owned(),
         })?;
-        let mut weights =
-            Self { folder: folder.to_path_buf(), root, files: Vec::new(), tensors: HashMap::new(), used: BTreeSet::new() };
+        let mut weights = Self {
+            folder: folder.to_path_buf(),
+            root,
+            files: Vec::new(),
+            tensors: HashMap::new(),
+            used: BTreeSet::new(),
+        };
         for (path, real) in paths.into_iter().zip(&resolved) {
             weights.index(path, real)?;
         }
@@ -121,7 +126,14 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::stored`].
-    pub fn rows(&mut self, graph: &mut GraphBuilder, name: &str, dims: &[usize], first: usize, rows: usize) -> Result<Tensor> {
+    pub fn rows(
+        &mut self,
+        graph: &mut GraphBuilder,
+        name: &str,
+        dims: &[usize],
+        first: usize,
+        rows: usize,
+    ) -> Result<Tensor> {
         let mut part = dims.to_vec();
         part[0] = rows;
         let (tensor, element) = self.place(graph, name, dims, first, &part)?;

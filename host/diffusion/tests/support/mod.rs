@@ -7,22 +7,22 @@ use difftest_diffusion::session::SessionOptions;
 use safetensors::SafeTensors;
 
 /// A folder of `suites/models`.
-pub fn model(name: &str) -> PathBuf {
+pub(crate) fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/models").join(name)
 }
 
 /// A file or folder of this crate's golden data.
-pub fn golden_path(name: &str) -> PathBuf {
+pub(crate) fn golden_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
 /// One thread, one lane, the CPU.
-pub fn options() -> SessionOptions {
+pub(crate) fn options() -> SessionOptions {
     SessionOptions { threads: 1, ..SessionOptions::default() }
 }
 
 /// The names of all recorded pipeline runs.
-pub fn golden_cases() -> Vec<String> {
+pub(crate) fn golden_cases() -> Vec<String> {
     let index = std::fs::read(golden_path("shapes/index.json")).unwrap();
     let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
     let cases: Vec<String> =
@@ -32,34 +32,48 @@ pub fn golden_cases() -> Vec<String> {
 }
 
 /// The bytes of a recorded pipeline run.
-pub fn golden(case: &str) -> Vec<u8> {
+pub(crate) fn golden(case: &str) -> Vec<u8> {
     std::fs::read(golden_path(&format!("shapes/{case}.safetensors"))).unwrap()
 }
 
 /// An `f32` tensor of a safetensors file.
-pub fn values_f32(file: &[u8], name: &str) -> Vec<f32> {
+pub(crate) fn values_f32(file: &[u8], name: &str) -> Vec<f32> {
     let file = SafeTensors::deserialize(file).unwrap();
     let (values, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
     values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
 }
 
 /// An `i64` tensor of a safetensors file.
-pub fn values_i64(file: &[u8], name: &str) -> Vec<i64> {
+pub(crate) fn values_i64(file: &[u8], name: &str) -> Vec<i64> {
     let file = SafeTensors::deserialize(file).unwrap();
     let (values, _) = file.tensor(name).unwrap().data().as_chunks::<8>();
     values.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()
 }
 
 /// The shape of a tensor of a safetensors file.
-pub fn shape<const N: usize>(file: &[u8], name: &str) -> [usize; N] {
+pub(crate) fn shape<const N: usize>(file: &[u8], name: &str) -> [usize; N] {
     SafeTensors::deserialize(file).unwrap().tensor(name).unwrap().shape().try_into().unwrap()
 }
 
 /// Largest difference at most `tolerance`, and prints it.
-pub fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f32) {
+pub(crate) fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(actual.len(), expected.len(), "{what}: length");
     assert!(actual.iter().all(|value| value.is_finite()), "{what}: not finite");
     let worst = actual.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     println!("{what}: largest difference {worst:e}");
     assert!(worst <= tolerance, "{what}: differs by {worst:e}, allowed {tolerance:e}");
+}
+
+/// Recorded inputs and outputs of a single network.
+pub(crate) fn golden_network(name: &str) -> Vec<u8> {
+    std::fs::read(golden_path(&format!("networks/{name}.safetensors"))).unwrap()
+}
+
+/// Runs a recorded prediction.
+pub(crate) fn check_prediction(unet: &difftest_diffusion::models::Unet, name: &str) {
+    let golden = golden_network(name);
+    let read = |tensor| values_f32(&golden, tensor);
+    let shape = shape(&golden, "sample");
+    let prediction = unet.predict(&read("sample"), shape, read("timestep")[0], &read("text")).unwrap();
+    assert_close(name, &prediction, &read("prediction"), 1e-4);
 }
