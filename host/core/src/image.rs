@@ -44,6 +44,12 @@ impl Image {
         &self.pixels
     }
 
+    /// The same bytes as [`Image::rgb8`], shared: for whoever has to own them without copying them.
+    #[must_use]
+    pub fn shared(&self) -> Arc<[u8]> {
+        self.pixels.clone()
+    }
+
     /// SHA-256 of width, height (both little-endian u32) and pixels: equal for equal pixels, whatever file they came from.
     #[must_use]
     pub fn digest(&self) -> Digest {
