@@ -214,6 +214,19 @@ pub enum Conclusion {
     Interrupted,
 }
 
+impl Conclusion {
+    /// What the process ends with, as the documentation of each conclusion says.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Error => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 /// An error as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorInfo {

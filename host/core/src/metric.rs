@@ -30,7 +30,9 @@ pub struct MetricInfo {
     pub summary: String,
     /// Which way is better.
     pub direction: Direction,
-    /// Closed range that every score lies in; a score outside is an error.
+    /// Closed range that every score lies in; a score outside is an error. In JSON an end that is not bounded is `null`.
+    #[serde(default, with = "range")]
+    #[schemars(with = "Option<(Option<f64>, Option<f64>)>")]
     pub range: Option<(f64, f64)>,
     /// Unit of the score, such as `dB`.
     pub unit: Option<String>,
@@ -40,6 +42,21 @@ pub struct MetricInfo {
     pub variant: String,
     /// Who computes it.
     pub source: MetricSource,
+}
+
+/// JSON has no infinity, and a range may be open at an end.
+mod range {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(range: &Option<(f64, f64)>, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = |value: f64| value.is_finite().then_some(value);
+        range.map(|(least, most)| (end(least), end(most))).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(f64, f64)>, D::Error> {
+        let range = Option::<(Option<f64>, Option<f64>)>::deserialize(deserializer)?;
+        Ok(range.map(|(least, most)| (least.unwrap_or(f64::NEG_INFINITY), most.unwrap_or(f64::INFINITY))))
+    }
 }
 
 /// Who computes a metric.
@@ -149,4 +166,28 @@ pub struct MetricError {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_open_range_survives_json() {
+        let info = MetricInfo {
+            name: "psnr".to_owned(),
+            summary: String::new(),
+            direction: Direction::HigherIsBetter,
+            range: Some((0.0, f64::INFINITY)),
+            unit: Some("dB".to_owned()),
+            config_schema: None,
+            variant: "v1".to_owned(),
+            source: MetricSource::Host { models: Vec::new() },
+        };
+        let text = serde_json::to_string(&info).unwrap();
+        assert!(text.contains("[0.0,null]"), "{text}");
+        assert_eq!(serde_json::from_str::<MetricInfo>(&text).unwrap(), info);
+    }
 }

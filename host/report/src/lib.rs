@@ -1,1 +1,20 @@
-//! difftest-report
+//! What a person or a program sees of a plan and of a run.
+//!
+//! Every output is a fold over [`difftest_core::event::Event`]: it is told each event in order, keeps what it needs, and never asks
+//! the run anything. So a live run and a recorded one give the same outputs, and this crate depends on `core` alone.
+//!
+//! | module | for | in | out |
+//! |---|---|---|---|
+//! | [`json`] | programs | events | one JSON document, with a published schema |
+//! | [`terminal`] | people, live | events | lines and a progress bar on a writer |
+//! | [`list`] | both, before a run | plans | text or JSON |
+//!
+//! Whatever came from a suite, a plugin, a manifest or a file name passes through [`text::safe`] before it reaches a terminal.
+
+pub mod json;
+pub mod list;
+pub mod terminal;
+pub mod text;
+
+#[cfg(test)]
+mod examples;

@@ -1,0 +1,245 @@
+//! From events to [`Results`].
+//!
+//! An event that refers to a suite, test or case that was never announced is left out: a recording may be cut short, and reading it
+//! must not panic.
+
+use difftest_core::event::{CaseInfo, ErrorInfo, Event, ImageRecord, Outcome, TestInfo, Verdict};
+use difftest_core::gate::GateResult;
+
+use super::types::{
+    CaseResult, CaseState, Counts, ErrorRecord, FORMAT, GateRecord, ImageFile, LogLine, Results, ScoreResult,
+    SuiteResult, TestResult,
+};
+
+impl Default for Results {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            difftest: String::new(),
+            run: String::new(),
+            started: String::new(),
+            folder: String::new(),
+            conclusion: None,
+            exit_code: None,
+            seconds: None,
+            error: None,
+            tests: Counts::default(),
+            suites: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+}
+
+impl Results {
+    /// Takes in the next event of a run.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { difftest, run, started, folder, .. } => {
+                self.difftest.clone_from(difftest);
+                self.run.clone_from(run);
+                self.started.clone_from(started);
+                self.folder = folder.to_string_lossy().into_owned();
+            }
+            Event::SuiteStarted { suite, digest, generator, tests, cases } => {
+                self.suites.push(SuiteResult {
+                    name: suite.clone(),
+                    digest: Some(*digest),
+                    generator: Some(generator.clone()),
+                    error: None,
+                    tests: tests.iter().map(planned_test).collect(),
+                    logs: Vec::new(),
+                });
+                self.place(cases);
+            }
+            Event::SuiteError { suite, error } => self.suite_error(suite, error),
+            Event::CaseStarted { case } => {
+                if let Some(case) = self.case_mut(*case) {
+                    case.state = CaseState::Unfinished;
+                }
+            }
+            Event::Step { .. } | Event::SuiteFinished { .. } => {}
+            Event::Generated { case, outcome, seconds } => {
+                if let Some(case) = self.case_mut(*case) {
+                    case.seconds = Some(*seconds);
+                    match outcome {
+                        Outcome::Ok(image) => case.image = Some(image_file(image)),
+                        Outcome::Error(error) => {
+                            case.error = Some(error.clone());
+                            case.state = CaseState::Error;
+                        }
+                    }
+                }
+            }
+            Event::Scored { case, metric, outcome, seconds } => {
+                let (value, error) = match outcome {
+                    Outcome::Ok(score) => (Some(score), None),
+                    Outcome::Error(error) => (None, Some(error.clone())),
+                };
+                let score = |metric| ScoreResult {
+                    metric,
+                    value: value.map(|score| score.value),
+                    details: value.map(|score| score.details.clone()).unwrap_or_default(),
+                    fuel: value.and_then(|score| score.fuel),
+                    error,
+                    seconds: *seconds,
+                };
+                self.score(*case, *metric, score);
+            }
+            Event::CaseFinished { case } => {
+                if let Some(case) = self.case_mut(*case)
+                    && case.state != CaseState::Error
+                {
+                    case.state = CaseState::Finished;
+                }
+            }
+            Event::Log { case, plugin, level, message } => {
+                let line = LogLine { plugin: plugin.clone(), level: level.clone(), message: message.clone() };
+                match case {
+                    Some(case) => self.case_mut(*case).into_iter().for_each(|case| case.logs.push(line.clone())),
+                    None => self.suites.last_mut().into_iter().for_each(|suite| suite.logs.push(line.clone())),
+                }
+            }
+            Event::TestFinished { test, verdict, gates, errors } => self.judged(*test, *verdict, gates, errors),
+            Event::RunFinished { conclusion, seconds } => {
+                self.conclusion = Some(*conclusion);
+                self.exit_code = Some(conclusion.exit_code());
+                self.seconds = Some(*seconds);
+            }
+        }
+    }
+
+    /// Notes what ended the run early: it has no event of its own, since a recording may be what failed.
+    pub fn fatal(&mut self, error: ErrorInfo) {
+        self.error = Some(error);
+    }
+
+    /// The test of the last suite.
+    #[must_use]
+    pub fn test(&self, index: usize) -> Option<&TestResult> {
+        self.suites.last()?.tests.get(index)
+    }
+
+    /// The case of the last suite.
+    #[must_use]
+    pub fn case(&self, index: usize) -> Option<&CaseResult> {
+        let &(test, place) = self.places.get(index)?;
+        self.test(test)?.cases.get(place)
+    }
+
+    fn case_mut(&mut self, index: usize) -> Option<&mut CaseResult> {
+        let &(test, place) = self.places.get(index)?;
+        self.suites.last_mut()?.tests.get_mut(test)?.cases.get_mut(place)
+    }
+
+    fn place(&mut self, cases: &[CaseInfo]) {
+        self.places.clear();
+        let Some(suite) = self.suites.last_mut() else { return };
+        for case in cases {
+            // A case of a test that was not announced gets a place that holds nothing.
+            let place = suite.tests.get_mut(case.test).map_or(0, |test| {
+                test.cases.push(planned_case(case));
+                test.cases.len() - 1
+            });
+            self.places.push((case.test, place));
+        }
+    }
+
+    fn suite_error(&mut self, name: &str, error: &ErrorInfo) {
+        match self.suites.last_mut().filter(|suite| suite.name == name && suite.error.is_none()) {
+            Some(suite) => suite.error = Some(error.clone()),
+            None => {
+                let (tests, logs, error) = (Vec::new(), Vec::new(), Some(error.clone()));
+                self.suites.push(SuiteResult {
+                    name: name.to_owned(),
+                    digest: None,
+                    generator: None,
+                    error,
+                    tests,
+                    logs,
+                });
+                self.places.clear();
+            }
+        }
+    }
+
+    fn score(&mut self, case: usize, metric: usize, score: impl FnOnce(String) -> ScoreResult) {
+        let Some(&(test, place)) = self.places.get(case) else { return };
+        let Some(test) = self.suites.last_mut().and_then(|suite| suite.tests.get_mut(test)) else { return };
+        let (Some(info), Some(case)) = (test.metrics.get(metric), test.cases.get_mut(place)) else { return };
+        let score = score(info.name.clone());
+        if score.error.is_some() {
+            case.state = CaseState::Error;
+        }
+        // Scores come in any order and stand in the order of the metrics.
+        let rank = |name: &str| test.metrics.iter().position(|metric| metric.name == name);
+        let at = case.scores.partition_point(|other| rank(&other.metric) < Some(metric));
+        case.scores.insert(at, score);
+    }
+
+    fn judged(&mut self, test: usize, verdict: Verdict, gates: &[GateResult], errors: &[ErrorInfo]) {
+        let errors: Vec<_> = errors
+            .iter()
+            .map(|error| ErrorRecord {
+                kind: error.kind.clone(),
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+                case: error.case.and_then(|case| self.case(case)).map(|case| case.id.clone()),
+            })
+            .collect();
+        let Some(test) = self.suites.last_mut().and_then(|suite| suite.tests.get_mut(test)) else { return };
+        test.verdict = verdict;
+        test.errors = errors;
+        test.gates = gates.iter().map(|gate| GateRecord { result: gate.clone(), margin: gate.margin() }).collect();
+        *self.tests.of_mut(verdict) += 1;
+    }
+}
+
+impl Counts {
+    fn of_mut(&mut self, verdict: Verdict) -> &mut usize {
+        match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Fail => &mut self.fail,
+            Verdict::Error => &mut self.error,
+            Verdict::NotRun => &mut self.not_run,
+        }
+    }
+}
+
+/// Not run until it is judged.
+fn planned_test(info: &TestInfo) -> TestResult {
+    TestResult {
+        name: info.name.clone(),
+        verdict: Verdict::NotRun,
+        metrics: info.metrics.clone(),
+        gates: Vec::new(),
+        errors: Vec::new(),
+        cases: Vec::with_capacity(info.cases),
+    }
+}
+
+fn planned_case(info: &CaseInfo) -> CaseResult {
+    CaseResult {
+        id: info.id.clone(),
+        state: CaseState::NotRun,
+        prompt: info.prompt.clone(),
+        seed: info.seed,
+        settings: info.settings.clone(),
+        image: None,
+        error: None,
+        seconds: None,
+        scores: Vec::new(),
+        logs: Vec::new(),
+    }
+}
+
+/// A path that is not Unicode is shown as well as it can be: a document has to be written in any case.
+fn image_file(image: &ImageRecord) -> ImageFile {
+    ImageFile {
+        path: image.path.to_string_lossy().into_owned(),
+        digest: image.digest,
+        width: image.width,
+        height: image.height,
+        attributes: image.attributes.clone(),
+        warnings: image.warnings.clone(),
+    }
+}

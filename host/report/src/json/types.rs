@@ -1,0 +1,209 @@
+//! The document's parts. Field names are the published format: adding one is fine, anything else raises [`FORMAT`].
+
+use difftest_core::digest::Digest;
+use difftest_core::event::{Conclusion, ErrorInfo, Verdict};
+use difftest_core::gate::GateResult;
+use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
+use difftest_core::metric::{Detail, MetricError, MetricInfo};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the document; goes up whenever a reader of the old one would misread the new one.
+pub const FORMAT: u32 = 1;
+
+/// The results of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "difftest results")]
+pub struct Results {
+    /// Version of this document.
+    pub format: u32,
+    /// Version of difftest.
+    pub difftest: String,
+    /// The run's name: unique, sorts by time.
+    pub run: String,
+    /// When it began: RFC 3339, UTC.
+    pub started: String,
+    /// The folder with its images.
+    pub folder: String,
+    /// How it ended; `null` while it runs, or when it was killed.
+    pub conclusion: Option<Conclusion>,
+    /// What the process ends with: 0 passed, 1 failed, 2 error, 130 interrupted.
+    pub exit_code: Option<u8>,
+    /// Wall time of the whole run.
+    pub seconds: Option<f64>,
+    /// What ended the run early, such as a full disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorInfo>,
+    /// How many tests came to which verdict.
+    pub tests: Counts,
+    /// The suites, in the order they ran.
+    pub suites: Vec<SuiteResult>,
+    /// Where the cases of the last suite are: test and place in it.
+    #[serde(skip)]
+    pub(super) places: Vec<(usize, usize)>,
+}
+
+/// How many tests came to which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Every gate holds.
+    pub pass: usize,
+    /// A gate does not hold.
+    pub fail: usize,
+    /// Something could not be computed.
+    pub error: usize,
+    /// Interrupted or stopped before the end.
+    pub not_run: usize,
+}
+
+/// A suite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SuiteResult {
+    /// Its name.
+    pub name: String,
+    /// Digest of the suite file's text; `null` when the suite could not be started.
+    pub digest: Option<Digest>,
+    /// What made the images: model, digests of its files, device and versions.
+    pub generator: Option<GeneratorInfo>,
+    /// Why none of its tests ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorInfo>,
+    /// Its tests.
+    pub tests: Vec<TestResult>,
+    /// What plugins logged outside of a case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogLine>,
+}
+
+/// A test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TestResult {
+    /// Its name.
+    pub name: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its metrics: exact variant, plugin digest, model digests.
+    pub metrics: Vec<MetricInfo>,
+    /// Its gates with what was found.
+    pub gates: Vec<GateRecord>,
+    /// What kept it from a verdict, worst first.
+    pub errors: Vec<ErrorRecord>,
+    /// Its cases.
+    pub cases: Vec<CaseResult>,
+}
+
+/// A gate with what was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateRecord {
+    /// The gate and the value.
+    #[serde(flatten)]
+    pub result: GateResult,
+    /// How far inside the bound the value lies; negative is how much it is short by.
+    pub margin: Option<f64>,
+}
+
+/// An error, with the case's id in place of its index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorRecord {
+    /// A stable word for programs.
+    pub kind: String,
+    /// What, where and why.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Id of the case it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+}
+
+/// A case: one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseResult {
+    /// Its id.
+    pub id: String,
+    /// How far it came.
+    pub state: CaseState,
+    /// Its prompt.
+    pub prompt: Prompt,
+    /// Its seed.
+    pub seed: u64,
+    /// Sampler settings as the suite gives them; what was really used is in the image's attributes.
+    pub settings: Settings,
+    /// The image.
+    pub image: Option<ImageFile>,
+    /// Why there is no image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<GenerateError>,
+    /// Time spent on the image.
+    pub seconds: Option<f64>,
+    /// Its scores, in the order of the test's metrics.
+    pub scores: Vec<ScoreResult>,
+    /// What plugins logged about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogLine>,
+}
+
+/// How far a case came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseState {
+    /// Nothing was done.
+    NotRun,
+    /// Begun, and cut short.
+    Unfinished,
+    /// The image and every score are there.
+    Finished,
+    /// The image or a score could not be made.
+    Error,
+}
+
+/// A stored image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageFile {
+    /// Where it is.
+    pub path: String,
+    /// SHA-256 of size and pixels: equal for equal pixels, whatever the file.
+    pub digest: Digest,
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// What it was really made with, sorted by name.
+    pub attributes: Vec<(String, String)>,
+    /// Things a person should know, such as a truncated prompt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What a metric says of an image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreResult {
+    /// The metric's name.
+    pub metric: String,
+    /// The score; `null` when there is an error, never 0 for want of one.
+    pub value: Option<f64>,
+    /// Named parts of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+    /// What the sandbox spent on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Why there is no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<MetricError>,
+    /// Time spent on it.
+    pub seconds: f64,
+}
+
+/// A line that a plugin logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogLine {
+    /// The plugin.
+    pub plugin: String,
+    /// `debug`, `info` or `warn`.
+    pub level: String,
+    /// The line, escaped and capped.
+    pub message: String,
+}

@@ -1,0 +1,163 @@
+//! The plan, before anything runs: what `difftest list` prints.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use difftest_core::gate::{Bound, Statistic};
+use difftest_core::generate::{Prompt, Settings};
+use difftest_core::metric::{MetricError, MetricInfo};
+use difftest_core::plan::{SuitePlan, TestPlan};
+use difftest_core::suite::ModelSpec;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::text::{bound, count, safe, short};
+
+/// Version of the JSON form; goes up whenever a reader of the old one would misread the new one.
+pub const FORMAT: u32 = 1;
+
+/// Prompts are cut to this many characters for people; the JSON has all of them.
+const PROMPT: usize = 70;
+
+/// For people: suites, their tests with metrics and bounds, and each case on a line of its own that begins with its id.
+#[must_use]
+pub fn human(plans: &[SuitePlan], color: bool) -> String {
+    let bold = if color { Style::new().bold() } else { Style::new() };
+    let dim = if color { Style::new().dimmed() } else { Style::new() };
+    let mut out = String::new();
+    for plan in plans {
+        let (tests, cases) = (count(plan.tests.len(), "test"), count(plan.cases.len(), "case"));
+        let _ = writeln!(
+            out,
+            "{bold}{}{bold:#} {dim}{}, {tests}, {cases}{dim:#}",
+            safe(&plan.suite),
+            safe(&model(&plan.model))
+        );
+        let mut cases = plan.cases.iter().peekable();
+        for (index, test) in plan.tests.iter().enumerate() {
+            let _ = writeln!(out, "  {bold}{}{bold:#} {dim}{}{dim:#}", safe(&test.name), metrics(test));
+            for refused in &test.refused {
+                let _ = writeln!(out, "    refused: {}", safe(&refused.message));
+            }
+            while let Some(case) = cases.next_if(|case| case.test == index) {
+                let _ = writeln!(out, "    {}  {dim}{}{dim:#}", safe(&case.id), short(&case.prompt.text, PROMPT));
+            }
+        }
+    }
+    let (tests, cases) = plans.iter().fold((0, 0), |(t, c), plan| (t + plan.tests.len(), c + plan.cases.len()));
+    let _ = writeln!(out, "{}, {}, {}", count(plans.len(), "suite"), count(tests, "test"), count(cases, "case"));
+    out
+}
+
+/// `clip_score mean >= 0.250, image-stats/entropy`.
+fn metrics(test: &TestPlan) -> String {
+    let texts = test.metrics.iter().map(|(used, _)| {
+        let gates = test.gates.iter().filter(|gate| gate.metric == used.name);
+        let gates: Vec<_> = gates.map(|gate| format!("{} {}", gate.of, bound(&gate.bound))).collect();
+        format!("{} {}", safe(&used.name), gates.join(" and ")).trim_end().to_owned()
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn model(model: &ModelSpec) -> String {
+    match model {
+        ModelSpec::Diffusion(name) => name.clone(),
+        ModelSpec::Images { folder, .. } => format!("images in {}", folder.display()),
+    }
+}
+
+/// For programs: everything that is known of each case.
+#[must_use]
+pub fn json(plans: &[SuitePlan]) -> String {
+    let listing = Listing { format: FORMAT, suites: plans.iter().map(listed).collect() };
+    let mut text = serde_json::to_string_pretty(&listing).expect("strings, numbers and lists can always be written");
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    format: u32,
+    suites: Vec<ListedSuite<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedSuite<'a> {
+    suite: &'a str,
+    model: ListedModel,
+    tests: Vec<ListedTest<'a>>,
+    cases: Vec<ListedCase<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ListedModel {
+    Diffusion(String),
+    Images { folder: String, manifest: Option<String> },
+}
+
+#[derive(Serialize)]
+struct ListedTest<'a> {
+    name: &'a str,
+    metrics: Vec<ListedMetric<'a>>,
+    gates: Vec<ListedGate<'a>>,
+    refused: &'a [MetricError],
+}
+
+#[derive(Serialize)]
+struct ListedMetric<'a> {
+    config: &'a Value,
+    #[serde(flatten)]
+    info: &'a MetricInfo,
+}
+
+#[derive(Serialize)]
+struct ListedGate<'a> {
+    metric: &'a str,
+    of: Statistic,
+    bound: Bound,
+}
+
+#[derive(Serialize)]
+struct ListedCase<'a> {
+    id: &'a str,
+    test: &'a str,
+    prompt: &'a Prompt,
+    seed: u64,
+    settings: &'a Settings,
+}
+
+fn listed(plan: &SuitePlan) -> ListedSuite<'_> {
+    let tests = plan.tests.iter().map(|test| ListedTest {
+        name: &test.name,
+        metrics: test.metrics.iter().map(|(used, info)| ListedMetric { config: &used.config, info }).collect(),
+        gates: test
+            .gates
+            .iter()
+            .map(|gate| ListedGate { metric: &gate.metric, of: gate.of, bound: gate.bound })
+            .collect(),
+        refused: &test.refused,
+    });
+    let cases = plan.cases.iter().map(|case| ListedCase {
+        id: &case.id,
+        test: &plan.tests[case.test].name,
+        prompt: &case.prompt,
+        seed: case.seed,
+        settings: &case.settings,
+    });
+    ListedSuite {
+        suite: &plan.suite,
+        model: match &plan.model {
+            ModelSpec::Diffusion(name) => ListedModel::Diffusion(name.clone()),
+            ModelSpec::Images { folder, manifest } => ListedModel::Images {
+                folder: folder.to_string_lossy().into_owned(),
+                manifest: manifest.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            },
+        },
+        tests: tests.collect(),
+        cases: cases.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! One function for each kind of line. Each gives whole lines, each ending with a newline, safe for a terminal.
+
+use std::collections::BTreeMap;
+
+use difftest_core::event::Verdict;
+use difftest_core::gate::Statistic;
+
+use super::paint::{COLUMN, Paint, Status};
+use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
+use crate::text::{bound, compared, count, safe, score, seconds_column, short};
+
+pub(super) const RULE: &str = "────────────\n";
+
+/// How many of the worst images of a failed gate are shown.
+const WORST: usize = 3;
+
+/// How many different errors of a test are shown; the results have all of them.
+const ERRORS: usize = 5;
+
+pub(super) fn header(results: &Results, suites: usize, cases: usize, paint: Paint) -> String {
+    let (suites, cases) = (count(suites, "suite"), count(cases, "case"));
+    let run = paint.bold(&format!("difftest {} run {}", safe(&results.difftest), safe(&results.run)));
+    format!("{RULE} {run} · {suites}, {cases}\n")
+}
+
+/// What the suite runs on.
+pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
+    let mut parts = vec![paint.bold(&safe(&suite.name))];
+    if let Some(generator) = &suite.generator {
+        parts.push(format!("{} ({})", safe(&generator.model), safe(&generator.kind)));
+        // Versions and the device; the rest is in the results.
+        let wanted = |name: &str| matches!(name, "device" | "runtime" | "threads");
+        let environment = generator.environment.iter().filter(|(name, _)| wanted(name));
+        parts.extend(environment.map(|(name, value)| format!("{} {}", safe(name), safe(value))));
+    }
+    parts.push(count(suite.tests.len(), "test"));
+    format!(" {}\n", parts.join(" · "))
+}
+
+/// Time, id and scores of a case.
+pub(super) fn case(case: &CaseResult, paint: Paint) -> String {
+    let status = match case.state {
+        CaseState::Finished => Status::Scored,
+        CaseState::Error => Status::Error,
+        CaseState::NotRun | CaseState::Unfinished => Status::NotRun,
+    };
+    let mut scores: Vec<String> = case
+        .scores
+        .iter()
+        .map(|result| match result.value {
+            Some(value) => format!("{}={}", safe(&result.metric), score(value)),
+            None => paint.bad(&format!("{}: error", safe(&result.metric))),
+        })
+        .collect();
+    if case.error.is_some() {
+        scores.push(paint.bad("no image"));
+    }
+    let text = format!("{} {}  {}", seconds_column(seconds(case)), safe(&case.id), scores.join(" · "));
+    paint.line(status, text.trim_end())
+}
+
+/// Time spent on a case, by all of its stages together.
+fn seconds(case: &CaseResult) -> f64 {
+    case.seconds.unwrap_or(0.0) + case.scores.iter().map(|score| score.seconds).sum::<f64>()
+}
+
+/// Verdict of a test, each of its gates and metrics, and what a person needs to see why.
+pub(super) fn test(suite: &str, test: &TestResult, width: usize, paint: Paint) -> String {
+    let done = test.cases.iter().filter(|case| case.state == CaseState::Finished).count();
+    let images = if done == test.cases.len() {
+        count(done, "image")
+    } else {
+        format!("{done} of {}", count(test.cases.len(), "image"))
+    };
+    let time = seconds_column(test.cases.iter().map(seconds).sum());
+    let name = paint.bold(&format!("{}::{}", safe(suite), safe(&test.name)));
+    let mut text = paint.line(test.verdict.into(), &format!("{time} {name} {}", paint.dim(&format!("({images})"))));
+    for gate in &test.gates {
+        text += &gate_lines(test, gate, width, paint);
+    }
+    for info in &test.metrics {
+        let values = values(test, &info.name);
+        let gated = test.gates.iter().any(|gate| gate.result.metric == info.name);
+        if let Some(mean) = Statistic::Mean.of(&values).filter(|_| !gated) {
+            let line = format!("{} mean {} (n={}, no threshold)", safe(&info.name), score(mean), values.len());
+            text += &paint.below(&paint.dim(&line));
+        }
+    }
+    text + &errors(test, paint) + &warnings(test, paint)
+}
+
+fn values(test: &TestResult, metric: &str) -> Vec<f64> {
+    let scores = test.cases.iter().flat_map(|case| &case.scores);
+    scores.filter(|score| score.metric == metric).filter_map(|score| score.value).collect()
+}
+
+fn gate_lines(test: &TestResult, gate: &GateRecord, width: usize, paint: Paint) -> String {
+    let result = &gate.result;
+    let what = format!("{} {}", safe(&result.metric), result.of);
+    let Some(value) = result.value else {
+        let missing = test.cases.len().saturating_sub(result.scores);
+        let line = format!("{what} {}: not judged, {} missing", bound(&result.bound), count(missing, "score"));
+        return paint.below(&paint.bad(&line));
+    };
+    let line = format!("{what} {} (n={})", compared(value, &result.bound), result.scores);
+    if result.holds {
+        return paint.below(&line);
+    }
+    let mut text = paint.below(&paint.bad(&line));
+    if test.verdict == Verdict::Fail {
+        for (value, case) in worst(test, gate) {
+            let prompt = short(&case.prompt.text, width.saturating_sub(COLUMN + case.id.len() + 14).clamp(24, 120));
+            text += &paint.below(&format!("  {} {}  {}", score(value), safe(&case.id), paint.dim(&prompt)));
+            if let Some(image) = &case.image {
+                text += &paint.below(&paint.dim(&format!("    {}", safe(&image.path))));
+            }
+        }
+    }
+    text
+}
+
+/// The cases farthest on the wrong side of the bound.
+fn worst<'t>(test: &'t TestResult, gate: &GateRecord) -> Vec<(f64, &'t CaseResult)> {
+    let of_metric = |case: &'t CaseResult| {
+        let score = case.scores.iter().find(|score| score.metric == gate.result.metric)?;
+        Some((score.value?, case))
+    };
+    let mut scored: Vec<_> = test.cases.iter().filter_map(of_metric).collect();
+    let margin = |value: f64| gate.result.bound.margin(value);
+    scored.retain(|(value, _)| margin(*value) < 0.0);
+    scored.sort_by(|a, b| margin(a.0).total_cmp(&margin(b.0)));
+    scored.truncate(WORST);
+    scored
+}
+
+/// Each different error once, with how often it occurred and where first.
+fn errors(test: &TestResult, paint: Paint) -> String {
+    let mut different: Vec<(&str, Option<&str>, Option<&str>, usize)> = Vec::new();
+    for error in &test.errors {
+        // Messages may name their case; without that, they are the same error.
+        let case = error.case.as_deref();
+        let plain =
+            |message: &str, case: Option<&str>| case.map_or_else(|| message.to_owned(), |id| message.replace(id, ""));
+        let message = plain(&error.message, case);
+        match different.iter_mut().find(|(other, of, ..)| plain(other, *of) == message) {
+            Some((.., times)) => *times += 1,
+            None => different.push((&error.message, case, error.hint.as_deref(), 1)),
+        }
+    }
+    let mut text = String::new();
+    for (message, case, hint, times) in different.iter().take(ERRORS) {
+        let place = match (case, times) {
+            (Some(case), _) if message.contains(case) => String::new(),
+            (Some(case), _) => format!("{}: ", safe(case)),
+            (None, _) => String::new(),
+        };
+        let again = if *times > 1 { format!(" (and {} more)", times - 1) } else { String::new() };
+        text += &error(&format!("{place}{message}{again}"), *hint, paint);
+    }
+    if different.len() > ERRORS {
+        let line = format!("and {} more, all in the JSON results", count(different.len() - ERRORS, "other error"));
+        text += &paint.below(&line);
+    }
+    text
+}
+
+/// An error and what to do about it. Line breaks in a message stay line breaks.
+pub(super) fn error(message: &str, hint: Option<&str>, paint: Paint) -> String {
+    let mut text: String = message.lines().map(|line| paint.below(&paint.bad(&safe(line)))).collect();
+    for (i, line) in hint.unwrap_or_default().lines().enumerate() {
+        text += &if i == 0 { paint.line(Status::Next, &safe(line)) } else { paint.below(&safe(line)) };
+    }
+    text
+}
+
+/// Each different warning about the images once.
+fn warnings(test: &TestResult, paint: Paint) -> String {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for warning in test.cases.iter().filter_map(|case| case.image.as_ref()).flat_map(|image| &image.warnings) {
+        *times.entry(warning).or_default() += 1;
+    }
+    let lines = times.iter().map(|(warning, times)| {
+        paint.line(
+            Status::Warning,
+            &format!("{} {}", safe(warning), paint.dim(&format!("({})", count(*times, "image")))),
+        )
+    });
+    lines.collect()
+}
