@@ -71,6 +71,7 @@ impl Source {
     }
 
     pub(super) fn resize(&self, to: Size, filter: Filter) -> Self {
+        assert!(to.width > 0 && to.height > 0, "an image of {}x{} has no pixels", to.width, to.height);
         let (support, kernel): (f64, fn(f64) -> f64) = match filter {
             Filter::Nearest => return self.nearest(to),
             Filter::Bilinear => (1.0, triangle),
