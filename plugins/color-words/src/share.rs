@@ -1,6 +1,7 @@
 //! How much of an image a colour term covers.
 
-use crate::lab::Lch;
+use difftest_sdk::{Lab, Rgb};
+
 use crate::opening::open;
 use crate::terms::Term;
 
@@ -36,11 +37,14 @@ fn cell([red, green, blue]: [u8; 3]) -> u16 {
 }
 
 /// Every cell that occurs, with the colour at its middle.
-fn occurring(cells: &[u16]) -> Vec<(u16, Lch)> {
+fn occurring(cells: &[u16]) -> Vec<(u16, Lab)> {
     let mut seen = vec![false; CELLS];
     for &cell in cells {
         seen[usize::from(cell)] = true;
     }
     let middle = |cell: u16| [cell >> 10, cell >> 5 & 31, cell & 31].map(|five| (five as u8) << 3 | 4);
-    (0..CELLS as u16).filter(|&cell| seen[usize::from(cell)]).map(|cell| (cell, Lch::of(middle(cell)))).collect()
+    (0..CELLS as u16)
+        .filter(|&cell| seen[usize::from(cell)])
+        .map(|cell| (cell, Rgb::from(middle(cell)).to_lab()))
+        .collect()
 }

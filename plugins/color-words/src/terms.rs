@@ -5,7 +5,7 @@
 //! people's do: turquoise passes for cyan and nearly for green. The borders were set by hand from where the names of the
 //! xkcd colour survey (2010, 949 names by some 200,000 people, CC0) lie; the README says how well they agree.
 
-use crate::lab::Lch;
+use difftest_sdk::Lab;
 
 /// A colour term.
 #[derive(Debug, PartialEq)]
@@ -46,11 +46,12 @@ impl Ramp {
 impl Term {
     /// How far this colour bears the term's name, 0 to 1: the best of its regions, each as good as its worst axis.
     #[must_use]
-    pub fn membership(&self, color: Lch) -> f64 {
+    pub fn membership(&self, color: Lab) -> f64 {
+        let (chroma, hue) = (color.chroma(), color.hue());
         let region = |region: &Region| {
-            let plain = region.lightness.at(color.lightness).min(region.chroma.at(color.chroma));
+            let plain = region.lightness.at(color.l).min(region.chroma.at(chroma));
             match &region.hue {
-                Some(hue) => plain.min(hue.at(color.hue).max(hue.at(color.hue - 360.0))),
+                Some(range) => plain.min(range.at(hue).max(range.at(hue - 360.0))),
                 None => plain,
             }
         };

@@ -1,10 +1,10 @@
 //! Words and regions.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use color_words::lab::Lch;
 use color_words::opening::open;
 use color_words::share::shares;
 use color_words::terms::{TERMS, named_in};
+use difftest_sdk::Rgb;
 use proptest::prelude::*;
 
 fn names(prompt: &str) -> Vec<&'static str> {
@@ -63,7 +63,7 @@ fn every_word_names_its_own_colour() {
     assert_eq!(words, css.len());
     for (word, hex) in css {
         let [_, red, green, blue] = u32::to_be_bytes(hex);
-        let membership = named_in(word)[0].membership(Lch::of([red, green, blue]));
+        let membership = named_in(word)[0].membership(Rgb::new(red, green, blue).to_lab());
         assert!(membership >= 0.5, "{word}: {membership}");
     }
 }
@@ -86,7 +86,7 @@ fn plain_colours_have_one_name() {
         ("purple", [140, 60, 180]),
     ] {
         for term in &TERMS {
-            let membership = term.membership(Lch::of(rgb));
+            let membership = term.membership(Rgb::from(rgb).to_lab());
             if term.name == name {
                 assert_eq!(membership, 1.0, "{name}")
             } else {

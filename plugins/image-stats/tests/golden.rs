@@ -4,17 +4,12 @@
 
 use std::path::Path;
 
+use difftest_sdk::{Image, MetricPlugin, Sample};
+use image_stats::Metrics;
 use serde_json::Value;
 
 /// The promise of the README.
 const TOLERANCE: f64 = 1e-9;
-
-/// Pillow's mode `L`, which is what the host hands to plugins.
-fn luma8(rgb: &[u8]) -> Vec<u8> {
-    rgb.chunks_exact(3)
-        .map(|p| ((19_595 * u32::from(p[0]) + 38_470 * u32::from(p[1]) + 7_471 * u32::from(p[2]) + 0x8000) >> 16) as u8)
-        .collect()
-}
 
 #[test]
 fn equals_the_python_formulas() {
@@ -27,17 +22,10 @@ fn equals_the_python_formulas() {
     let mut worst = 0.0_f64;
     for case in cases {
         let file = case["file"].as_str().unwrap();
-        let image = image::open(root.join(file)).unwrap().into_rgb8();
-        let (width, rgb) = (image.width() as usize, image.as_raw().as_slice());
-        let luma = luma8(rgb);
-        let ours = [
-            ("brightness", image_stats::brightness_of(&luma)),
-            ("contrast", image_stats::contrast_of(&luma)),
-            ("sharpness", image_stats::sharpness_of(&luma, width)),
-            ("colorfulness", image_stats::colorfulness_of(rgb)),
-            ("entropy", image_stats::entropy_of(&luma)),
-        ];
-        for (name, value) in ours {
+        let pixels = image::open(root.join(file)).unwrap().into_rgb8();
+        let image = Image::from_rgb8(pixels.width(), pixels.height(), pixels.into_raw());
+        for name in ["brightness", "contrast", "sharpness", "colorfulness", "entropy"] {
+            let value = Metrics::measure(name, &image, &Sample::default(), "").unwrap().value;
             let difference = (value - case[name].as_f64().unwrap()).abs();
             assert!(difference <= TOLERANCE, "{name} of {file}: {value} is {difference:e} from {}", case[name]);
             worst = worst.max(difference);

@@ -4,7 +4,7 @@ Made with Python 3.11, numpy 2.4.6, scikit-image 0.26.0, scipy 1.17.1, pillow 13
 
     python make.py
 
-Writes golden.json: CIELAB of some colours, and for each picture the share of every colour term. The pictures are those of
+Writes golden.json: for each picture the share of every colour term. The pictures are those of
 image-stats and the generated ones of host/diffusion, read in place.
 """
 
@@ -73,8 +73,6 @@ def shares(rgb):
 
 
 def main() -> None:
-    colors = [[r, g, b] for r in (0, 9, 100, 255) for g in (0, 10, 130, 255) for b in (0, 11, 180, 255)]
-    lab = skimage.color.rgb2lab(np.array([colors], dtype=np.uint8))[0]
     files = sorted((ROOT / "plugins/image-stats/tests/golden").glob("*.png"))
     files += sorted((ROOT / "host/diffusion/tests/golden/shapes").glob("*.png"))
     pictures = [
@@ -83,7 +81,6 @@ def main() -> None:
     ]
     golden = {
         "made_with": {m.__name__: m.__version__ for m in (np, skimage, scipy, PIL)},
-        "lab": [{"rgb": color, "lab": values.tolist()} for color, values in zip(colors, lab)],
         "pictures": pictures,
     }
     (Path(__file__).parent / "golden.json").write_text(json.dumps(golden) + "\n")
