@@ -1,1 +1,59 @@
-//! difftest-plugin
+//! The sandbox: WebAssembly components that score images and write prompts, run as if each of them were an attacker.
+//!
+//! ```text
+//! folders -> discovery -> outline -> policy -> cache | compile -> describe -> check config -> measure -> check score
+//!            a file       parsed,    imports   own compiled       a fresh store for every call, within `Limits`
+//!            by name      not run    by name   code, by digest
+//! ```
+//!
+//! Nothing of a plugin runs before its bytes were parsed whole and each of its imports was found in the policy; nothing it
+//! says is believed before it was checked. See `README.md` beside this crate for the trust boundary and the table of limits.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`limits`] | every limit with its default and the reason for it |
+//! | [`registry`] | plugins by name: the one type other crates start from |
+//! | [`metric`], [`prompts`] | a plugin's metric and prompt generator, as the traits of `difftest-core` |
+//! | [`discovery`] | which file a name means, without reading it |
+//! | [`outline`], [`policy`] | what a file is and imports, parsed; what of that is allowed |
+//! | [`report`] | what `difftest plugin list` and `inspect` print |
+//! | [`error`] | why a plugin is not there, not loaded or not believed |
+//! | [`log`] | where the lines that plugins log go |
+//!
+//! Inside: `engine` (wasmtime's settings), `cache` (compiled code), `state` (what one store holds), `imports` (the host side
+//! of the contract), `call` (one call from a fresh store to a checked end), `describe` and `schema` (what a plugin says of
+//! itself).
+
+mod bindings;
+mod cache;
+mod call;
+mod describe;
+pub mod discovery;
+mod engine;
+pub mod error;
+mod failure;
+mod imports;
+pub mod limits;
+pub mod log;
+pub mod metric;
+pub mod outline;
+mod plugin;
+pub mod policy;
+pub mod prompts;
+pub mod registry;
+pub mod report;
+mod schema;
+mod state;
+mod text;
+
+pub use error::{LoadError, RegistryError};
+pub use limits::Limits;
+pub use metric::PluginMetric;
+pub use prompts::PluginPrompts;
+pub use registry::Registry;
+
+/// The version of the contract this host speaks: `difftest:plugin@0.1.0`.
+pub const WIT_VERSION: &str = "0.1.0";
+
+/// The wasmtime line that fuel numbers belong to: they may be compared only where this is equal.
+pub const WASMTIME_VERSION: &str = "48";

@@ -1,0 +1,64 @@
+//! One call into a plugin: a fresh store, the call, what it cost, and its lines passed on.
+
+use std::sync::Arc;
+
+use difftest_core::metric::MetricError;
+use wasmtime::Store;
+
+use crate::engine::Engine;
+use crate::failure::{self, Place};
+use crate::limits::Limits;
+use crate::log::{Level, LogLine, LogSink};
+use crate::state::State;
+use crate::text;
+
+/// What all plugins of a registry share.
+pub(crate) struct Sandbox {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) sink: Arc<dyn LogSink>,
+}
+
+impl Sandbox {
+    /// Runs `body` in a store of its own, which is dropped whatever happens: nothing a plugin does is seen by the next call.
+    /// Answers also the fuel that was burnt, instantiation included.
+    pub(crate) fn call<R>(
+        &self,
+        place: &Place<'_>,
+        body: impl FnOnce(&mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<(R, u64), MetricError> {
+        let mut store = Store::new(self.engine.inner(), State::new(self.limits.clone()));
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(self.limits.transfer_bytes);
+        store.set_max_component_handles(self.limits.handles);
+        store.set_epoch_deadline(Engine::ticks(self.limits.wall_clock));
+        let answer = store.set_fuel(self.limits.fuel).and_then(|()| body(&mut store));
+        let answer = match answer {
+            Ok(answer) => Ok((answer, self.limits.fuel - store.get_fuel().unwrap_or(0))),
+            Err(error) => Err(failure::explain(&error, store.data(), place)),
+        };
+        // what a failed call wrote to standard error is in its error already
+        self.pass_on(store.data_mut(), place, answer.is_ok());
+        answer
+    }
+
+    fn pass_on(&self, state: &mut State, place: &Place<'_>, with_stderr: bool) {
+        let pass = |level, message| {
+            let sample = place.sample.map(str::to_owned);
+            self.sink.log(LogLine { plugin: place.plugin.to_owned(), sample, level, message });
+        };
+        for (level, message) in state.lines.drain(..) {
+            pass(level, message);
+        }
+        if state.lines_dropped > 0 {
+            let most = self.limits.log_lines;
+            pass(Level::Warn, format!("{} more lines were dropped; {most} are kept of one call", state.lines_dropped));
+        }
+        if with_stderr {
+            let said = String::from_utf8_lossy(&state.stderr);
+            for line in said.lines().filter(|line| !line.trim().is_empty()).take(self.limits.log_lines) {
+                pass(Level::Info, text::line(line, self.limits.log_line_chars));
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a plugin says of itself, checked before it is believed.
+
+use std::collections::HashSet;
+
+use difftest_core::metric::Direction;
+
+use crate::bindings::{generated, types};
+use crate::limits::Limits;
+use crate::schema::Schema;
+use crate::text;
+
+/// A metric as its plugin describes it; every text is one line and safe to show.
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) direction: Direction,
+    pub(crate) range: Option<(f64, f64)>,
+    pub(crate) unit: Option<String>,
+    pub(crate) schema: Option<Schema>,
+}
+
+/// A prompt generator as its plugin describes it.
+pub(crate) struct Generator {
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) schema: Option<Schema>,
+}
+
+/// The metrics, or what is wrong with them.
+pub(crate) fn metrics(said: Vec<types::MetricInfo>, limits: &Limits) -> Result<Vec<Metric>, String> {
+    names(said.iter().map(|info| info.name.as_str()), "metric", limits)?;
+    said.into_iter()
+        .map(|info| {
+            let of = format!("metric `{}`", info.name);
+            if let Some((low, high)) = info.range
+                && !(low.is_finite() && high.is_finite() && low < high)
+            {
+                return Err(format!(
+                    "the range of {of} is {low} to {high}; it must be two finite numbers, the lower one first"
+                ));
+            }
+            Ok(Metric {
+                summary: summary(&info.summary),
+                direction: match info.direction {
+                    types::Direction::HigherIsBetter => Direction::HigherIsBetter,
+                    types::Direction::LowerIsBetter => Direction::LowerIsBetter,
+                    types::Direction::Neither => Direction::Neither,
+                },
+                range: info.range,
+                unit: info.unit.map(|unit| text::line(unit.trim(), 24)).filter(|unit| !unit.is_empty()),
+                schema: schema(info.config_schema, &of, limits)?,
+                name: info.name,
+            })
+        })
+        .collect()
+}
+
+/// The prompt generators, or what is wrong with them.
+pub(crate) fn generators(said: Vec<generated::GeneratorInfo>, limits: &Limits) -> Result<Vec<Generator>, String> {
+    names(said.iter().map(|info| info.name.as_str()), "prompt generator", limits)?;
+    said.into_iter()
+        .map(|info| {
+            let schema = schema(info.config_schema, &format!("prompt generator `{}`", info.name), limits)?;
+            Ok(Generator { summary: summary(&info.summary), schema, name: info.name })
+        })
+        .collect()
+}
+
+fn names<'a>(names: impl ExactSizeIterator<Item = &'a str>, what: &str, limits: &Limits) -> Result<(), String> {
+    match names.len() {
+        0 => return Err(format!("it exports the interface of a {what} but describes none")),
+        count if count > limits.described => {
+            return Err(format!("it describes {count} of {what}, {} is the most", limits.described));
+        }
+        _ => {}
+    }
+    let mut seen = HashSet::new();
+    for name in names {
+        if name.len() > 64 || !text::is_kebab(name) {
+            let shown = text::line(name, 64);
+            return Err(format!(
+                "the name `{shown}` of a {what} is not kebab-case (`like-this`, at most 64 characters)"
+            ));
+        }
+        if !seen.insert(name) {
+            return Err(format!("it describes the {what} `{name}` twice"));
+        }
+    }
+    Ok(())
+}
+
+/// The first line.
+fn summary(said: &str) -> String {
+    text::line(said.trim().lines().next().unwrap_or_default(), 200)
+}
+
+fn schema(said: Option<String>, of: &str, limits: &Limits) -> Result<Option<Schema>, String> {
+    let parsed = said.map(|text| Schema::parse(&text, limits.schema_bytes)).transpose();
+    parsed.map_err(|reason| format!("the config schema of {of} cannot be used: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str) -> types::MetricInfo {
+        let (summary, direction) = (" One.\nTwo.\u{1b}[2J ".to_owned(), types::Direction::Neither);
+        types::MetricInfo { name: name.to_owned(), summary, direction, range: None, unit: None, config_schema: None }
+    }
+
+    fn says(said: Vec<types::MetricInfo>) -> String {
+        metrics(said, &Limits::default()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn lies_are_found() {
+        assert!(says(vec![]).contains("describes none"));
+        assert!(says(vec![info("Bad_Name")]).contains("`Bad_Name` of a metric is not kebab-case"));
+        assert!(says(vec![info("\u{1b}[31m")]).contains("\\u{1b}"));
+        assert!(says(vec![info(&"a".repeat(65))]).contains("not kebab-case"));
+        assert!(says(vec![info("a"), info("b"), info("a")]).contains("`a` twice"));
+        assert!(says((0..300).map(|i| info(&format!("m{i}"))).collect()).contains("300 of metric, 256 is the most"));
+        for (low, high) in [(1.0, 0.0), (0.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+            assert!(
+                says(vec![types::MetricInfo { range: Some((low, high)), ..info("a") }]).contains("two finite numbers")
+            );
+        }
+        let broken = types::MetricInfo { config_schema: Some("{".to_owned()), ..info("a") };
+        assert!(says(vec![broken]).contains("schema of metric `a` cannot be used: it is not JSON"));
+    }
+
+    #[test]
+    fn summaries_are_one_safe_line() {
+        let metrics = metrics(vec![info("a")], &Limits::default()).unwrap_or_default();
+        assert_eq!(metrics.first().map(|metric| metric.summary.as_str()), Some("One."));
+    }
+}

@@ -1,0 +1,199 @@
+//! Why a call ended without an answer, in words: one table from causes to kinds, texts and hints.
+
+use difftest_core::metric::MetricError;
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::limits::Limits;
+use crate::state::State;
+use crate::text;
+
+/// A limit of ours that was met inside a host call; traps the plugin.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Breach {
+    #[error("it wanted {} of memory, {} is the most", bytes(*wanted), bytes(*limit))]
+    Memory { wanted: usize, limit: usize },
+    #[error("it wanted tables of {} entries, {} is the most", grouped(*wanted as u64), grouped(*limit as u64))]
+    Tables { wanted: usize, limit: usize },
+    #[error("it made the host work more than {} credits worth", grouped(*limit))]
+    Credits { limit: u64 },
+    #[error("it kept more than {limit} host objects")]
+    HostObjects { limit: usize },
+    #[error("it made the host hold {} of pixels, {} is the most", bytes(*wanted), bytes(*limit))]
+    HostBytes { wanted: usize, limit: usize },
+    #[error("it asked for an image of {width}x{height}; a side is 1 to {limit} pixels")]
+    ResizeSide { width: u32, height: u32, limit: u32 },
+    #[error("it asked for an image that takes {} pixels to make, {} is the most", grouped(*pixels), grouped(*limit))]
+    ResizePixels { pixels: u64, limit: u64 },
+    #[error("it called `{name}`: {reason}")]
+    Import { name: String, reason: String },
+}
+
+impl Breach {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } | Self::Tables { .. } => "memory",
+            Self::Credits { .. } => "host-calls",
+            Self::HostObjects { .. } => "handles",
+            Self::HostBytes { .. } | Self::ResizeSide { .. } | Self::ResizePixels { .. } => "host-memory",
+            Self::Import { .. } => "import",
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "read the image in rows instead of whole, or free what is no longer needed",
+            Self::Tables { .. } => "no honest plugin needs tables of this size",
+            Self::Credits { .. } => "ask the host once for each image and keep the answer",
+            Self::HostObjects { .. } => "drop resized images before making more",
+            Self::HostBytes { .. } => "drop resized images before making more, or make them smaller",
+            Self::ResizeSide { .. } | Self::ResizePixels { .. } => "resize to a smaller image",
+            Self::Import { .. } => {
+                "a plugin gets pixels, its config and a log, and nothing else; take out what needs this"
+            }
+        }
+    }
+}
+
+/// Where something happened: the beginning of every message.
+pub(crate) struct Place<'a> {
+    /// The plugin's name.
+    pub(crate) plugin: &'a str,
+    /// `describe`, or the metric's or generator's name.
+    pub(crate) of: &'a str,
+    /// The case.
+    pub(crate) sample: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// An error here.
+    pub(crate) fn error(&self, kind: &str, what: impl AsRef<str>, hint: Option<String>) -> MetricError {
+        let case = self.sample.map(|id| format!(" on case `{}`", text::line(id, 200))).unwrap_or_default();
+        let message = format!("plugin `{}` failed in `{}`{case}: {}", self.plugin, self.of, what.as_ref());
+        MetricError { kind: kind.to_owned(), message, hint }
+    }
+}
+
+/// What `error`, which ended a call, means.
+pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>) -> MetricError {
+    let limits = state.limits();
+    if let Some(breach) = error.downcast_ref::<Breach>() {
+        return place.error(breach.kind(), breach.to_string(), Some(breach.hint().to_owned()));
+    }
+    let root = error.root_cause().to_string();
+    // wasmtime has no types for these
+    if root.contains("fuel allocated for hostcalls") {
+        let what = format!("it passed more than {} to the host at once", bytes(limits.transfer_bytes));
+        return place.error("output", what, Some("return fewer and shorter strings".into()));
+    }
+    if root.contains("handle limit exceeded") {
+        let what = format!("it held more than {} handles", limits.handles);
+        return place.error("handles", what, Some("drop images before taking more".into()));
+    }
+    if root.starts_with("resource limit exceeded") {
+        return place.error("memory", format!("it is made of too many parts ({})", text::line(&root, 200)), None);
+    }
+    let Some(trap) = error.downcast_ref::<Trap>() else {
+        return place.error("trap", format!("it broke off: {}", text::line(&root, 300)), frames(error));
+    };
+    let at = |what: String| match frames(error) {
+        Some(frames) => format!("{what}\n{frames}"),
+        None => what,
+    };
+    match trap {
+        Trap::OutOfFuel => {
+            let what = format!("it ran out of fuel after {} units", grouped(limits.fuel));
+            let hint = "look for an endless loop; if it truly needs more, raise the limit with --fuel";
+            place.error("fuel", what, Some(at(hint.into())))
+        }
+        Trap::Interrupt => {
+            let what = format!("it took longer than {} s", limits.wall_clock.as_secs_f64());
+            place.error(
+                "timeout",
+                what,
+                Some(at("look for an endless loop, or lower --fuel so that fuel ends it first".into())),
+            )
+        }
+        Trap::StackOverflow => {
+            let what = format!("its calls nest deeper than {} of stack hold", bytes(Limits::STACK_BYTES));
+            place.error("stack", what, Some(at("look for endless recursion".into())))
+        }
+        _ => match panic_text(&state.stderr) {
+            Some(said) => place.error("panic", format!("it panicked: {said}"), frames(error)),
+            None => place.error("trap", format!("it trapped: {trap}"), frames(error)),
+        },
+    }
+}
+
+/// What the plugin wrote before it trapped, without the standard library's advice.
+fn panic_text(stderr: &[u8]) -> Option<String> {
+    let said = String::from_utf8_lossy(stderr);
+    let kept: Vec<_> =
+        said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: run with")).collect();
+    let said = text::block(&kept.join("\n"), 1_000);
+    (!said.is_empty()).then_some(said)
+}
+
+/// The innermost functions of the plugin, where the file still has their names.
+fn frames(error: &wasmtime::Error) -> Option<String> {
+    const SHOWN: usize = 12;
+    let trace = error.downcast_ref::<WasmBacktrace>()?;
+    let names: Vec<_> = trace
+        .frames()
+        .iter()
+        .map(|frame| text::line(frame.func_name().unwrap_or("a function without a name"), 160))
+        // the machinery of a panic says nothing about where it came from
+        .skip_while(|name| {
+            name.contains("panic") || name == "abort" || name.contains("rust_start") || name.contains("__rustc")
+        })
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let mut lines: Vec<_> = names.iter().take(SHOWN).map(|name| format!("  in {name}")).collect();
+    if names.len() > SHOWN {
+        lines.push(format!("  and {} more", names.len() - SHOWN));
+    }
+    Some(lines.join("\n"))
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in the unit they were meant in.
+fn bytes(count: usize) -> String {
+    match count {
+        count if count >= 1 << 20 => format!("{} MiB", count.div_ceil(1 << 20)),
+        count if count >= 1 << 10 => format!("{} KiB", count.div_ceil(1 << 10)),
+        count => format!("{count} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(["0", "999", "1,000", "20,000,000,000"], [0, 999, 1_000, 20_000_000_000].map(grouped).as_slice());
+        assert_eq!(["512 KiB", "256 MiB", "12 bytes"], [512 << 10, 256 << 20, 12].map(bytes).as_slice());
+    }
+
+    #[test]
+    fn the_text_of_a_panic_is_kept_and_disarmed() {
+        let said =
+            b"\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nbad \x1b[31mluck\nnote: run with `RUST_BACKTRACE=1`\n";
+        let text = panic_text(said).unwrap_or_default();
+        assert_eq!(text, "thread '<unnamed>' panicked at src/lib.rs:3:5:\nbad \\u{1b}[31mluck");
+        assert_eq!(panic_text(b"\n"), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! What a component may import, and what its imports and exports make of it.
+//!
+//! A standard-library Rust plugin imports parts of `wasi:cli` and `wasi:io` whether it uses them or not, so these are
+//! answered with stubs. Everything else a system could offer would make scores differ from machine to machine or let a
+//! plugin reach out, so it is refused before a byte of it is compiled.
+
+use std::path::Path;
+
+use difftest_core::metric::ReproducibilityClass;
+use serde::Serialize;
+
+use crate::error::LoadCause;
+use crate::outline::Outline;
+
+/// What a plugin is, by the interfaces it exports and imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Abilities {
+    /// Exports `metric`.
+    pub metric: bool,
+    /// Exports `prompts`.
+    pub prompts: bool,
+    /// What its scores can depend on.
+    pub class: ReproducibilityClass,
+}
+
+/// Interfaces of the contract that are recognised, and refused with words until they run.
+const LATER_EXPORTS: [&str; 2] = ["pair-metric", "set-metric"];
+
+/// Whether this host can run a component of that outline.
+///
+/// # Errors
+/// The first import or version that it cannot serve, or that there is nothing to call.
+pub fn judge(outline: &Outline, path: &Path) -> Result<Abilities, LoadCause> {
+    for name in outline.imports.iter().chain(&outline.exports) {
+        if let Some(theirs) = foreign_version(name) {
+            return Err(LoadCause::WrongVersion { path: path.to_owned(), theirs });
+        }
+    }
+    let class = class(outline);
+    let mut later = None;
+    for import in &outline.imports {
+        match verdict(import) {
+            Verdict::Served => {}
+            Verdict::Later => later = later.or(Some(import)),
+            Verdict::Refused(reason) => {
+                return Err(LoadCause::ForbiddenImport {
+                    path: path.to_owned(),
+                    import: import.clone(),
+                    reason: reason.to_owned(),
+                });
+            }
+        }
+    }
+    if let Some(interface) = later {
+        return Err(LoadCause::LaterVersion { path: path.to_owned(), interface: interface.clone() });
+    }
+    let exports = |wanted: &str| outline.exports.iter().any(|name| ours(name) == Some(wanted));
+    let abilities = Abilities { metric: exports("metric"), prompts: exports("prompts"), class };
+    if abilities.metric || abilities.prompts {
+        return Ok(abilities);
+    }
+    match LATER_EXPORTS.into_iter().find(|wanted| exports(wanted)) {
+        Some(interface) => Err(LoadCause::LaterVersion { path: path.to_owned(), interface: interface.to_owned() }),
+        None => Err(LoadCause::NoExport { path: path.to_owned(), exports: outline.exports.clone() }),
+    }
+}
+
+/// What the scores of a component can depend on, by its imports alone: nothing its author promises is asked.
+#[must_use]
+pub fn class(outline: &Outline) -> ReproducibilityClass {
+    let asks_a_model = |name: &String| ours(name) == Some("embeddings") || name.starts_with("wasi:nn/");
+    if outline.imports.iter().any(asks_a_model) {
+        ReproducibilityClass::ModelDependent
+    } else {
+        ReproducibilityClass::Exact
+    }
+}
+
+/// The version of `difftest:plugin` that a component was built for.
+#[must_use]
+pub fn wit_version(outline: &Outline) -> Option<String> {
+    let names = outline.exports.iter().chain(&outline.imports);
+    names.filter(|name| ours(name).is_some()).find_map(|name| Some(name.split_once('@')?.1.to_owned()))
+}
+
+/// The interface's name, where it belongs to `difftest:plugin`.
+fn ours(name: &str) -> Option<&str> {
+    let interface = name.strip_prefix("difftest:plugin/")?;
+    Some(interface.split_once('@').map_or(interface, |(interface, _)| interface))
+}
+
+/// The version in `name`, where it is one of `difftest:plugin` that this host does not speak: another track, or a newer
+/// release of this one, which may call functions that are not here.
+fn foreign_version(name: &str) -> Option<String> {
+    ours(name)?;
+    let Some((_, theirs)) = name.split_once('@') else { return Some("without a version".to_owned()) };
+    let number = |version: &str| -> Option<(u64, u64, u64)> {
+        let mut parts = version.split('.').map(|part| part.parse().ok());
+        let version = (parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(version)
+    };
+    let (host, plugin) = (number(crate::WIT_VERSION)?, number(theirs));
+    let spoken = plugin.is_some_and(|p| (p.0, p.1) == (host.0, host.1) && p.2 <= host.2);
+    (!spoken).then(|| theirs.to_owned())
+}
+
+enum Verdict {
+    Served,
+    Later,
+    Refused(&'static str),
+}
+
+fn verdict(import: &str) -> Verdict {
+    if let Some(interface) = ours(import) {
+        return match interface {
+            "types" | "media" | "log" => Verdict::Served,
+            "embeddings" => Verdict::Later,
+            "attachments" => Verdict::Refused("it is still unstable"),
+            _ => Verdict::Refused("the contract has no such interface"),
+        };
+    }
+    let Some(rest) = import.strip_prefix("wasi:") else {
+        return Verdict::Refused("this host serves no such interface");
+    };
+    let package = rest.split(['/', '@']).next().unwrap_or(rest);
+    // 0.2 is the track whose interfaces the stubs are typed for
+    let preview2 = import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."));
+    match package {
+        "cli" | "io" if preview2 => Verdict::Served,
+        "random" if preview2 && rest.starts_with("random/insecure-seed@") => Verdict::Served,
+        "nn" => Verdict::Later,
+        "cli" | "io" => Verdict::Refused("only its 0.2 releases are known"),
+        "random" => {
+            Verdict::Refused("randomness would make scores differ from run to run; draw from the sample's seed")
+        }
+        "clocks" => Verdict::Refused("time would make scores differ from run to run; plugins get no clock"),
+        "filesystem" => Verdict::Refused("plugins get no files; put data into the component with include_bytes!"),
+        "sockets" | "http" => Verdict::Refused("plugins get no network"),
+        _ => Verdict::Refused("plugins get nothing of the system"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(imports: &[&str], exports: &[&str]) -> Result<Abilities, String> {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let outline = Outline { imports: owned(imports), exports: owned(exports), ..Outline::default() };
+        judge(&outline, Path::new("p.wasm")).map_err(|cause| cause.to_string())
+    }
+
+    const METRIC: &str = "difftest:plugin/metric@0.1.0";
+
+    #[test]
+    fn what_rust_always_imports_is_served() {
+        let imports = ["difftest:plugin/media@0.1.0", "wasi:cli/stderr@0.2.6", "wasi:io/streams@0.2.6"];
+        let abilities = of(&imports, &[METRIC, "exports#init"]).ok();
+        assert_eq!(abilities, Some(Abilities { metric: true, prompts: false, class: ReproducibilityClass::Exact }));
+        assert!(of(&["wasi:random/insecure-seed@0.2.6"], &[METRIC]).is_ok());
+    }
+
+    #[test]
+    fn the_system_is_refused_by_name() {
+        for (import, says) in [
+            ("wasi:sockets/tcp@0.2.6", "no network"),
+            ("wasi:http/outgoing-handler@0.2.6", "no network"),
+            ("wasi:filesystem/preopens@0.2.6", "no files"),
+            ("wasi:clocks/monotonic-clock@0.2.6", "no clock"),
+            ("wasi:random/random@0.2.6", "the sample's seed"),
+            ("wasi:random/insecure-seed-plus@0.2.6", "the sample's seed"),
+            ("wasi:cli/stderr@0.3.0", "0.2 releases"),
+            ("wasi:keyvalue/store@0.2.0", "nothing of the system"),
+            ("acme:spy/listen", "no such interface"),
+            ("listen", "no such interface"),
+            ("difftest:plugin/attachments@0.1.0", "unstable"),
+        ] {
+            let error = of(&[import], &[METRIC]).expect_err(import);
+            assert!(error.contains(import) && error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_in_words() {
+        for theirs in ["0.2.0", "0.1.1", "1.0.0", "0.1.0-rc.1", "nonsense"] {
+            let error = of(&[], &[&format!("difftest:plugin/metric@{theirs}")]).expect_err(theirs);
+            assert_eq!(error, format!("p.wasm was built for difftest:plugin {theirs}, this host has 0.1.0"));
+        }
+        assert!(of(&[], &["difftest:plugin/metric"]).is_err_and(|error| error.contains("without a version")));
+    }
+
+    #[test]
+    fn what_comes_later_is_told_from_what_is_unknown() {
+        let pair = of(&[], &["difftest:plugin/pair-metric@0.1.0"]).expect_err("pair");
+        assert!(pair.contains("`pair-metric`, which this host knows but does not run yet"), "{pair}");
+        let nothing = of(&[], &["run"]).expect_err("nothing");
+        assert!(nothing.contains("it exports `run`"), "{nothing}");
+        assert!(of(&["wasi:nn/graph@0.2.0-rc-2024-10-28"], &[METRIC]).is_err_and(|e| e.contains("does not run yet")));
+        // what can be run is run, even beside something that cannot yet
+        assert!(of(&[], &[METRIC, "difftest:plugin/pair-metric@0.1.0"]).is_ok());
+    }
+}

@@ -1,0 +1,180 @@
+//! Plugins by name. Each is read, compiled and asked what it is when it is first named, once, however many threads ask.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+use crate::cache::Cache;
+use crate::call::Sandbox;
+use crate::discovery::{self, Found};
+use crate::engine::Engine;
+use crate::error::{DiscoverError, LoadCause, LoadError, RegistryError};
+use crate::limits::Limits;
+use crate::log::{Discard, LogSink};
+use crate::metric::PluginMetric;
+use crate::plugin::{self, Plugin};
+use crate::policy;
+use crate::prompts::PluginPrompts;
+use crate::report::{Inspection, Listed};
+
+type Slot = Arc<OnceLock<Result<Arc<Plugin>, LoadError>>>;
+
+/// Every plugin in some folders. Cheap until one is named.
+pub struct Registry {
+    found: Found,
+    limits: Arc<Limits>,
+    sink: Arc<dyn LogSink>,
+    cache: Cache,
+    /// Made with the first plugin: it starts a thread.
+    sandbox: OnceLock<Result<Arc<Sandbox>, String>>,
+    loaded: Mutex<HashMap<String, Slot>>,
+}
+
+impl Registry {
+    /// The plugins in `folders` (see [`discovery::discover`]), to be run within `limits`.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn discover(folders: &[PathBuf], limits: Limits) -> Result<Self, DiscoverError> {
+        Ok(Self {
+            found: discovery::discover(folders)?,
+            limits: Arc::new(limits),
+            sink: Arc::new(Discard),
+            cache: Cache::standard(),
+            sandbox: OnceLock::new(),
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Sends what plugins log to `sink`. To be called before the first plugin is named.
+    #[must_use]
+    pub fn with_sink(mut self, sink: Arc<dyn LogSink>) -> Self {
+        self.sink = sink;
+        self
+    }
+
+    /// Keeps compiled code in `folder` and not in the standard one; `None` keeps none.
+    #[must_use]
+    pub fn with_cache(mut self, folder: Option<PathBuf>) -> Self {
+        self.cache = Cache::at(folder);
+        self
+    }
+
+    /// The metric `plugin/metric` with `config` checked against its schema (`null` is the empty config).
+    ///
+    /// # Errors
+    /// When there is no such metric, its plugin cannot be used, or the config is wrong.
+    pub fn metric(&self, name: &str, config: &Value) -> Result<PluginMetric, RegistryError> {
+        let (plugin_name, metric) = name.split_once('/').unwrap_or((name, ""));
+        let plugin = self.plugin(name, plugin_name)?;
+        let Some(found) = PluginMetric::new(&plugin, metric, config) else {
+            let names = plugin.metrics.iter().map(|metric| format!("{plugin_name}/{}", metric.name));
+            return Err(RegistryError::not_found(name, names.collect()));
+        };
+        Ok(found?)
+    }
+
+    /// The prompt generator `plugin/generator`, or `plugin` where the plugin has only one.
+    ///
+    /// # Errors
+    /// When there is no such generator or its plugin cannot be used.
+    pub fn prompt_generator(&self, name: &str) -> Result<PluginPrompts, RegistryError> {
+        let (plugin_name, generator) = match name.split_once('/') {
+            Some((plugin, generator)) => (plugin, Some(generator)),
+            None => (name, None),
+        };
+        let plugin = self.plugin(name, plugin_name)?;
+        PluginPrompts::new(&plugin, generator).ok_or_else(|| {
+            let names = plugin.generators.iter().map(|generator| format!("{plugin_name}/{}", generator.name));
+            RegistryError::not_found(name, names.collect())
+        })
+    }
+
+    /// Every plugin that was found, by name, without opening any.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        let entry = |(name, sources): (&String, &Vec<discovery::Source>)| match discovery::single(sources) {
+            Ok((path, _)) => Listed { name: name.clone(), path: Some(path), problem: None },
+            Err(cause) => {
+                let problem = LoadError { plugin: name.clone(), cause }.into();
+                Listed { name: name.clone(), path: None, problem: Some(problem) }
+            }
+        };
+        self.found.iter().map(entry).collect()
+    }
+
+    /// Everything that can be told of the plugin of that name, or of the component file at that path. A component that this
+    /// host refuses to run is told of too, with the reason.
+    ///
+    /// # Errors
+    /// When there is no such plugin, or its file cannot be read as a component.
+    pub fn inspect(&self, name_or_path: &str) -> Result<Inspection, RegistryError> {
+        let as_path = Path::new(name_or_path);
+        let is_path =
+            as_path.extension().is_some_and(|extension| extension == "wasm") || as_path.components().count() > 1;
+        let name = if is_path { discovery::name_of(as_path) } else { name_or_path.to_owned() };
+        let fail = |cause| LoadError { plugin: name.clone(), cause };
+        let (path, version) =
+            if is_path { (as_path.to_owned(), None) } else { self.locate(name_or_path, &name)?.map_err(fail)? };
+        let artifact = plugin::read(&path, &self.limits).map_err(fail)?;
+        let outline = artifact.outline.clone();
+        let inspection = Inspection {
+            name: name.clone(),
+            path: path.clone(),
+            bytes: artifact.wasm.len() as u64,
+            digest: artifact.digest,
+            version: outline.version.clone().or_else(|| version.clone()),
+            wit_version: policy::wit_version(&outline),
+            class: policy::class(&outline),
+            modules: outline.modules,
+            functions: outline.functions,
+            imports: outline.imports,
+            exports: outline.exports,
+            made_with: outline.made_with,
+            compiled: None,
+            metrics: Vec::new(),
+            prompt_generators: Vec::new(),
+            problem: None,
+        };
+        let loaded =
+            self.sandbox().and_then(|sandbox| Plugin::load(&name, &path, artifact, version, &sandbox, &self.cache));
+        Ok(match loaded {
+            Ok(plugin) => inspection.with(&plugin),
+            Err(cause) => Inspection { problem: Some(fail(cause).into()), ..inspection },
+        })
+    }
+
+    /// The one file of the plugin `name`; `asked` is the whole name a person wrote.
+    fn locate(&self, asked: &str, name: &str) -> Result<Result<(PathBuf, Option<String>), LoadCause>, RegistryError> {
+        match self.found.get(name) {
+            Some(sources) => Ok(discovery::single(sources)),
+            None => Err(RegistryError::not_found(asked, self.found.keys().cloned().collect())),
+        }
+    }
+
+    fn plugin(&self, asked: &str, name: &str) -> Result<Arc<Plugin>, RegistryError> {
+        let located = self.locate(asked, name)?;
+        // the map is locked for a moment only: plugins load side by side, each of them once
+        let slot =
+            self.loaded.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone();
+        let loaded = slot.get_or_init(|| {
+            let load = || {
+                let (path, version) = located?;
+                let artifact = plugin::read(&path, &self.limits)?;
+                Plugin::load(name, &path, artifact, version, &self.sandbox()?, &self.cache)
+            };
+            load().map(Arc::new).map_err(|cause| LoadError { plugin: name.to_owned(), cause })
+        });
+        Ok(loaded.clone()?)
+    }
+
+    fn sandbox(&self) -> Result<Arc<Sandbox>, LoadCause> {
+        let make = || {
+            let engine = Engine::new().map_err(|error| error.to_string())?;
+            Ok(Arc::new(Sandbox { engine, limits: self.limits.clone(), sink: self.sink.clone() }))
+        };
+        self.sandbox.get_or_init(make).clone().map_err(|reason| LoadCause::Engine { reason })
+    }
+}

@@ -1,0 +1,147 @@
+//! What one store holds: the meters of its limits, its host objects, and what it said.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::{Resource, ResourceTable};
+
+use crate::failure::Breach;
+use crate::imports::media::HostImage;
+use crate::limits::Limits;
+use crate::log::Level;
+use crate::text;
+
+/// Lives as long as one call.
+pub(crate) struct State {
+    limits: Arc<Limits>,
+    objects: ResourceTable,
+    memory: usize,
+    tables: usize,
+    credits: u64,
+    host_bytes: usize,
+    /// Lines, escaped and cut.
+    pub(crate) lines: Vec<(Level, String)>,
+    /// Lines beyond the limit.
+    pub(crate) lines_dropped: u64,
+    /// The beginning of what was written to standard error and standard output.
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl State {
+    /// Nothing used yet.
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        let mut objects = ResourceTable::new();
+        objects.set_max_capacity(limits.host_objects);
+        Self {
+            credits: limits.credits,
+            limits,
+            objects,
+            memory: 0,
+            tables: 0,
+            host_bytes: 0,
+            lines: Vec::new(),
+            lines_dropped: 0,
+            stderr: Vec::new(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Pays for one call of an import and `more` credits of work, before the work is done.
+    pub(crate) fn charge(&mut self, more: u64) -> Result<(), Breach> {
+        match self.credits.checked_sub(more.saturating_add(Limits::CALL_CREDITS)) {
+            Some(left) => {
+                self.credits = left;
+                Ok(())
+            }
+            None => {
+                self.credits = 0;
+                Err(Breach::Credits { limit: self.limits.credits })
+            }
+        }
+    }
+
+    /// Takes room for `bytes` that the host will hold for the plugin.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Breach> {
+        let wanted = self.host_bytes.saturating_add(bytes);
+        if wanted > self.limits.host_bytes {
+            return Err(Breach::HostBytes { wanted, limit: self.limits.host_bytes });
+        }
+        self.host_bytes = wanted;
+        Ok(())
+    }
+
+    /// Puts an image where the plugin can get a handle of it.
+    pub(crate) fn insert(&mut self, image: HostImage) -> Result<Resource<HostImage>, Breach> {
+        self.objects.push(image).map_err(|_| Breach::HostObjects { limit: self.limits.host_objects })
+    }
+
+    /// The image behind a handle.
+    pub(crate) fn image(&mut self, handle: &Resource<HostImage>) -> wasmtime::Result<&mut HostImage> {
+        Ok(self.objects.get_mut(handle)?)
+    }
+
+    /// The plugin let go of an image.
+    pub(crate) fn remove(&mut self, handle: u32) -> wasmtime::Result<()> {
+        let image: HostImage = self.objects.delete(Resource::new_own(handle))?;
+        self.host_bytes = self.host_bytes.saturating_sub(image.held());
+        Ok(())
+    }
+
+    /// Keeps a line, up to the limit.
+    pub(crate) fn log(&mut self, level: Level, message: &str) {
+        if self.lines.len() < self.limits.log_lines {
+            self.lines.push((level, text::line(message, self.limits.log_line_chars)));
+        } else {
+            self.lines_dropped += 1;
+        }
+    }
+
+    /// Keeps what fits of bytes written to standard error.
+    pub(crate) fn write_stderr(&mut self, bytes: &[u8]) {
+        let room = self.limits.stderr_bytes.saturating_sub(self.stderr.len());
+        self.stderr.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}
+
+/// wasmtime asks before memories and tables come to be and before they grow. An answer beyond the limit is an error, which
+/// traps: an allocation that may or may not fail would be a way for scores to depend on the machine.
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false); // the module's own declared maximum: growing fails as WebAssembly says
+        }
+        let wanted = self.memory.saturating_add(desired - current);
+        if wanted > self.limits.memory_bytes {
+            return Err(Breach::Memory { wanted, limit: self.limits.memory_bytes }.into());
+        }
+        self.memory = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let wanted = self.tables.saturating_add(desired - current);
+        if wanted > self.limits.table_elements {
+            return Err(Breach::Tables { wanted, limit: self.limits.table_elements }.into());
+        }
+        self.tables = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables
+    }
+}
