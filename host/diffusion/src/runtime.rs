@@ -1,1 +1,0 @@
-//! Finding and installing the ONNX Runtime library.
