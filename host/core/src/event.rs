@@ -181,6 +181,8 @@ pub struct ImageRecord {
     /// Rows.
     pub height: u32,
     /// What it was really made with, sorted by name.
+    #[serde(with = "crate::pairs")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub attributes: Vec<(String, String)>,
     /// Things a person should know, such as a truncated prompt.
     pub warnings: Vec<String>,

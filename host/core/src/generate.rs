@@ -91,8 +91,12 @@ pub struct GeneratorInfo {
     /// `stable-diffusion`, `images`, ...
     pub kind: String,
     /// Every file that went in, with its digest; paths relative to the model folder.
+    #[serde(with = "crate::pairs")]
+    #[schemars(with = "std::collections::BTreeMap<String, Digest>")]
     pub files: Vec<(String, Digest)>,
     /// Device, runtime version, thread count, noise id, ...; sorted by name.
+    #[serde(with = "crate::pairs")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub environment: Vec<(String, String)>,
 }
 
@@ -120,7 +124,8 @@ pub struct Prompt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative: Option<String>,
     /// What it was built from, sorted by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::pairs")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub attributes: Vec<(String, String)>,
 }
 

@@ -24,6 +24,7 @@ pub mod generate;
 pub mod image;
 pub mod metric;
 pub mod nearest;
+mod pairs;
 pub mod plan;
 pub mod select;
 pub mod suite;

@@ -66,6 +66,8 @@ pub enum MetricSource {
     /// The difftest binary, with these models.
     Host {
         /// Digests of the model files, `(role, digest)`.
+        #[serde(with = "crate::pairs")]
+        #[schemars(with = "std::collections::BTreeMap<String, Digest>")]
         models: Vec<(String, Digest)>,
     },
     /// A sandboxed component.

@@ -29,7 +29,7 @@ enum Node {
 
 /// The expression cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} at column {column} of -k '{text}'")]
+#[error("{message} at column {column} of `{text}`")]
 pub struct SelectError {
     /// The expression.
     pub text: String,
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn says_where_it_stopped_understanding() {
         let error = |text: &str| Expression::parse(text).unwrap_err();
-        assert_eq!(error("").to_string(), "expected some text, `not` or `(` at column 1 of -k ''");
+        assert_eq!(error("").to_string(), "expected some text, `not` or `(` at column 1 of ``");
         assert_eq!((error("a and").column, error("a and").message.as_str()), (6, "expected some text, `not` or `(`"));
         assert_eq!((error("a b").column, error("a b").message.as_str()), (3, "expected `and` or `or`"));
         assert_eq!((error("(a or b").column, error("(a or b").message.as_str()), (8, "expected `)`"));

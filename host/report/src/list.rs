@@ -35,7 +35,8 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
         );
         let mut cases = plan.cases.iter().peekable();
         for (index, test) in plan.tests.iter().enumerate() {
-            let _ = writeln!(out, "  {bold}{}{bold:#} {dim}{}{dim:#}", safe(&test.name), metrics(test));
+            let metrics = if test.metrics.is_empty() { "no metrics".to_owned() } else { metrics(test) };
+            let _ = writeln!(out, "  {bold}{}{bold:#} {dim}{metrics}{dim:#}", safe(&test.name));
             for refused in &test.refused {
                 let _ = writeln!(out, "    refused: {}", safe(&refused.message));
             }

@@ -25,7 +25,6 @@ impl Default for Results {
             error: None,
             tests: Counts::default(),
             suites: Vec::new(),
-            places: Vec::new(),
         }
     }
 }
@@ -47,9 +46,9 @@ impl Results {
                     generator: Some(generator.clone()),
                     error: None,
                     tests: tests.iter().map(planned_test).collect(),
+                    cases: cases.iter().map(|case| planned_case(case, tests)).collect(),
                     logs: Vec::new(),
                 });
-                self.place(cases);
             }
             Event::SuiteError { suite, error } => self.suite_error(suite, error),
             Event::CaseStarted { case } => {
@@ -113,59 +112,36 @@ impl Results {
         self.error = Some(error);
     }
 
-    /// The test of the last suite.
-    #[must_use]
-    pub fn test(&self, index: usize) -> Option<&TestResult> {
-        self.suites.last()?.tests.get(index)
-    }
-
     /// The case of the last suite.
     #[must_use]
     pub fn case(&self, index: usize) -> Option<&CaseResult> {
-        let &(test, place) = self.places.get(index)?;
-        self.test(test)?.cases.get(place)
+        self.suites.last()?.cases.get(index)
     }
 
     fn case_mut(&mut self, index: usize) -> Option<&mut CaseResult> {
-        let &(test, place) = self.places.get(index)?;
-        self.suites.last_mut()?.tests.get_mut(test)?.cases.get_mut(place)
-    }
-
-    fn place(&mut self, cases: &[CaseInfo]) {
-        self.places.clear();
-        let Some(suite) = self.suites.last_mut() else { return };
-        for case in cases {
-            // A case of a test that was not announced gets a place that holds nothing.
-            let place = suite.tests.get_mut(case.test).map_or(0, |test| {
-                test.cases.push(planned_case(case));
-                test.cases.len() - 1
-            });
-            self.places.push((case.test, place));
-        }
+        self.suites.last_mut()?.cases.get_mut(index)
     }
 
     fn suite_error(&mut self, name: &str, error: &ErrorInfo) {
         match self.suites.last_mut().filter(|suite| suite.name == name && suite.error.is_none()) {
             Some(suite) => suite.error = Some(error.clone()),
-            None => {
-                let (tests, logs, error) = (Vec::new(), Vec::new(), Some(error.clone()));
-                self.suites.push(SuiteResult {
-                    name: name.to_owned(),
-                    digest: None,
-                    generator: None,
-                    error,
-                    tests,
-                    logs,
-                });
-                self.places.clear();
-            }
+            None => self.suites.push(SuiteResult {
+                name: name.to_owned(),
+                digest: None,
+                generator: None,
+                error: Some(error.clone()),
+                tests: Vec::new(),
+                cases: Vec::new(),
+                logs: Vec::new(),
+            }),
         }
     }
 
     fn score(&mut self, case: usize, metric: usize, score: impl FnOnce(String) -> ScoreResult) {
-        let Some(&(test, place)) = self.places.get(case) else { return };
-        let Some(test) = self.suites.last_mut().and_then(|suite| suite.tests.get_mut(test)) else { return };
-        let (Some(info), Some(case)) = (test.metrics.get(metric), test.cases.get_mut(place)) else { return };
+        let Some(suite) = self.suites.last_mut() else { return };
+        let Some(case) = suite.cases.get_mut(case) else { return };
+        let Some(test) = suite.tests.iter().find(|test| test.name == case.test) else { return };
+        let Some(info) = test.metrics.get(metric) else { return };
         let score = score(info.name.clone());
         if score.error.is_some() {
             case.state = CaseState::Error;
@@ -213,13 +189,13 @@ fn planned_test(info: &TestInfo) -> TestResult {
         metrics: info.metrics.clone(),
         gates: Vec::new(),
         errors: Vec::new(),
-        cases: Vec::with_capacity(info.cases),
     }
 }
 
-fn planned_case(info: &CaseInfo) -> CaseResult {
+fn planned_case(info: &CaseInfo, tests: &[TestInfo]) -> CaseResult {
     CaseResult {
         id: info.id.clone(),
+        test: tests.get(info.test).map(|test| test.name.clone()).unwrap_or_default(),
         state: CaseState::NotRun,
         prompt: info.prompt.clone(),
         seed: info.seed,
@@ -239,7 +215,7 @@ fn image_file(image: &ImageRecord) -> ImageFile {
         digest: image.digest,
         width: image.width,
         height: image.height,
-        attributes: image.attributes.clone(),
+        attributes: image.attributes.iter().cloned().collect(),
         warnings: image.warnings.clone(),
     }
 }

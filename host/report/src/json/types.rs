@@ -1,5 +1,7 @@
 //! The document's parts. Field names are the published format: adding one is fine, anything else raises [`FORMAT`].
 
+use std::collections::BTreeMap;
+
 use difftest_core::digest::Digest;
 use difftest_core::event::{Conclusion, ErrorInfo, Verdict};
 use difftest_core::gate::GateResult;
@@ -38,9 +40,6 @@ pub struct Results {
     pub tests: Counts,
     /// The suites, in the order they ran.
     pub suites: Vec<SuiteResult>,
-    /// Where the cases of the last suite are: test and place in it.
-    #[serde(skip)]
-    pub(super) places: Vec<(usize, usize)>,
 }
 
 /// How many tests came to which verdict.
@@ -71,6 +70,8 @@ pub struct SuiteResult {
     pub error: Option<ErrorInfo>,
     /// Its tests.
     pub tests: Vec<TestResult>,
+    /// Its cases, in the order of the tests.
+    pub cases: Vec<CaseResult>,
     /// What plugins logged outside of a case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogLine>,
@@ -89,8 +90,6 @@ pub struct TestResult {
     pub gates: Vec<GateRecord>,
     /// What kept it from a verdict, worst first.
     pub errors: Vec<ErrorRecord>,
-    /// Its cases.
-    pub cases: Vec<CaseResult>,
 }
 
 /// A gate with what was found.
@@ -123,6 +122,8 @@ pub struct ErrorRecord {
 pub struct CaseResult {
     /// Its id.
     pub id: String,
+    /// Name of its test.
+    pub test: String,
     /// How far it came.
     pub state: CaseState,
     /// Its prompt.
@@ -171,7 +172,7 @@ pub struct ImageFile {
     /// Rows.
     pub height: u32,
     /// What it was really made with, sorted by name.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: BTreeMap<String, String>,
     /// Things a person should know, such as a truncated prompt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -206,4 +207,11 @@ pub struct LogLine {
     pub level: String,
     /// The line, escaped and capped.
     pub message: String,
+}
+
+impl SuiteResult {
+    /// The cases of a test.
+    pub fn cases_of(&self, test: &TestResult) -> impl Iterator<Item = &CaseResult> {
+        self.cases.iter().filter(|case| case.test == test.name)
+    }
 }

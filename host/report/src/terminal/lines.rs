@@ -64,41 +64,44 @@ fn seconds(case: &CaseResult) -> f64 {
     case.seconds.unwrap_or(0.0) + case.scores.iter().map(|score| score.seconds).sum::<f64>()
 }
 
-/// Verdict of a test, each of its gates and metrics, and what a person needs to see why.
-pub(super) fn test(suite: &str, test: &TestResult, width: usize, paint: Paint) -> String {
-    let done = test.cases.iter().filter(|case| case.state == CaseState::Finished).count();
-    let images = if done == test.cases.len() {
-        count(done, "image")
-    } else {
-        format!("{done} of {}", count(test.cases.len(), "image"))
-    };
-    let time = seconds_column(test.cases.iter().map(seconds).sum());
-    let name = paint.bold(&format!("{}::{}", safe(suite), safe(&test.name)));
+/// A test with its cases.
+struct Judged<'r> {
+    test: &'r TestResult,
+    cases: Vec<&'r CaseResult>,
+}
+
+/// Verdict of the test at `index`, each of its gates and metrics, and what a person needs to see why.
+pub(super) fn test(suite: &SuiteResult, index: usize, width: usize, paint: Paint) -> String {
+    let Some(test) = suite.tests.get(index) else { return String::new() };
+    let judged = Judged { test, cases: suite.cases_of(test).collect() };
+    let cases = &judged.cases;
+    let done = cases.iter().filter(|case| case.state == CaseState::Finished).count();
+    let images =
+        if done == cases.len() { count(done, "image") } else { format!("{done} of {}", count(cases.len(), "image")) };
+    let time = seconds_column(cases.iter().map(|case| seconds(case)).sum());
+    let name = paint.bold(&format!("{}::{}", safe(&suite.name), safe(&test.name)));
     let mut text = paint.line(test.verdict.into(), &format!("{time} {name} {}", paint.dim(&format!("({images})"))));
     for gate in &test.gates {
-        text += &gate_lines(test, gate, width, paint);
+        text += &gate_lines(&judged, gate, width, paint);
     }
     for info in &test.metrics {
-        let values = values(test, &info.name);
+        let values = judged.values(&info.name);
         let gated = test.gates.iter().any(|gate| gate.result.metric == info.name);
         if let Some(mean) = Statistic::Mean.of(&values).filter(|_| !gated) {
-            let line = format!("{} mean {} (n={}, no threshold)", safe(&info.name), score(mean), values.len());
+            // The gates of a test that was cut short are not known.
+            let judged = if test.verdict == Verdict::NotRun { "" } else { ", no threshold" };
+            let line = format!("{} mean {} (n={}{judged})", safe(&info.name), score(mean), values.len());
             text += &paint.below(&paint.dim(&line));
         }
     }
-    text + &errors(test, paint) + &warnings(test, paint)
+    text + &errors(test, paint) + &warnings(cases, paint)
 }
 
-fn values(test: &TestResult, metric: &str) -> Vec<f64> {
-    let scores = test.cases.iter().flat_map(|case| &case.scores);
-    scores.filter(|score| score.metric == metric).filter_map(|score| score.value).collect()
-}
-
-fn gate_lines(test: &TestResult, gate: &GateRecord, width: usize, paint: Paint) -> String {
+fn gate_lines(judged: &Judged<'_>, gate: &GateRecord, width: usize, paint: Paint) -> String {
     let result = &gate.result;
     let what = format!("{} {}", safe(&result.metric), result.of);
     let Some(value) = result.value else {
-        let missing = test.cases.len().saturating_sub(result.scores);
+        let missing = judged.cases.len().saturating_sub(result.scores);
         let line = format!("{what} {}: not judged, {} missing", bound(&result.bound), count(missing, "score"));
         return paint.below(&paint.bad(&line));
     };
@@ -107,8 +110,8 @@ fn gate_lines(test: &TestResult, gate: &GateRecord, width: usize, paint: Paint) 
         return paint.below(&line);
     }
     let mut text = paint.below(&paint.bad(&line));
-    if test.verdict == Verdict::Fail {
-        for (value, case) in worst(test, gate) {
+    if judged.test.verdict == Verdict::Fail {
+        for (value, case) in judged.worst(gate) {
             let prompt = short(&case.prompt.text, width.saturating_sub(COLUMN + case.id.len() + 14).clamp(24, 120));
             text += &paint.below(&format!("  {} {}  {}", score(value), safe(&case.id), paint.dim(&prompt)));
             if let Some(image) = &case.image {
@@ -119,18 +122,25 @@ fn gate_lines(test: &TestResult, gate: &GateRecord, width: usize, paint: Paint) 
     text
 }
 
-/// The cases farthest on the wrong side of the bound.
-fn worst<'t>(test: &'t TestResult, gate: &GateRecord) -> Vec<(f64, &'t CaseResult)> {
-    let of_metric = |case: &'t CaseResult| {
-        let score = case.scores.iter().find(|score| score.metric == gate.result.metric)?;
-        Some((score.value?, case))
-    };
-    let mut scored: Vec<_> = test.cases.iter().filter_map(of_metric).collect();
-    let margin = |value: f64| gate.result.bound.margin(value);
-    scored.retain(|(value, _)| margin(*value) < 0.0);
-    scored.sort_by(|a, b| margin(a.0).total_cmp(&margin(b.0)));
-    scored.truncate(WORST);
-    scored
+impl<'r> Judged<'r> {
+    fn values(&self, metric: &str) -> Vec<f64> {
+        let scores = self.cases.iter().flat_map(|case| &case.scores);
+        scores.filter(|score| score.metric == metric).filter_map(|score| score.value).collect()
+    }
+
+    /// The cases farthest on the wrong side of the bound.
+    fn worst(&self, gate: &GateRecord) -> Vec<(f64, &'r CaseResult)> {
+        let scored = |case: &&'r CaseResult| {
+            let score = case.scores.iter().find(|score| score.metric == gate.result.metric)?;
+            Some((score.value?, *case))
+        };
+        let margin = |value: f64| gate.result.bound.margin(value);
+        let mut worst: Vec<_> =
+            self.cases.iter().filter_map(scored).filter(|(value, _)| margin(*value) < 0.0).collect();
+        worst.sort_by(|a, b| margin(a.0).total_cmp(&margin(b.0)));
+        worst.truncate(WORST);
+        worst
+    }
 }
 
 /// Each different error once, with how often it occurred and where first.
@@ -174,9 +184,9 @@ pub(super) fn error(message: &str, hint: Option<&str>, paint: Paint) -> String {
 }
 
 /// Each different warning about the images once.
-fn warnings(test: &TestResult, paint: Paint) -> String {
+fn warnings(cases: &[&CaseResult], paint: Paint) -> String {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    for warning in test.cases.iter().filter_map(|case| case.image.as_ref()).flat_map(|image| &image.warnings) {
+    for warning in cases.iter().filter_map(|case| case.image.as_ref()).flat_map(|image| &image.warnings) {
         *times.entry(warning).or_default() += 1;
     }
     let lines = times.iter().map(|(warning, times)| {

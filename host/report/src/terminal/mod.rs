@@ -156,8 +156,7 @@ impl<W: Write> Terminal<W> {
 
     fn test(&mut self, index: usize) {
         let Some(suite) = self.results.suites.last() else { return };
-        let Some(test) = suite.tests.get(index) else { return };
-        let text = lines::test(&suite.name, test, self.options.width, self.paint);
+        let text = lines::test(suite, index, self.options.width, self.paint);
         self.say(&text);
     }
 

@@ -30,8 +30,8 @@ pub(super) fn summary(results: &Results, verbosity: Verbosity, paint: Paint) -> 
     for suite in results.suites.iter().filter(|suite| suite.error.is_some()) {
         text += &paint.line(Status::Error, &format!("suite {}: none of its tests were judged", safe(&suite.name)));
     }
-    let images = results.suites.iter().flat_map(|suite| &suite.tests).flat_map(|test| &test.cases);
-    if images.into_iter().any(|case| case.image.is_some()) && verbosity != Verbosity::Quiet {
+    let mut cases = results.suites.iter().flat_map(|suite| &suite.cases);
+    if cases.any(|case| case.image.is_some()) && verbosity != Verbosity::Quiet {
         text += &paint.line(Status::Images, &safe(&results.folder));
     }
     let first = not_passed.iter().find(|(_, test)| matches!(test.verdict, Verdict::Fail | Verdict::Error));
@@ -75,7 +75,7 @@ fn counts(results: &Results) -> String {
     if parts.is_empty() {
         parts.push("nothing judged".to_owned());
     }
-    let cases = || results.suites.iter().flat_map(|suite| &suite.tests).flat_map(|test| &test.cases);
+    let cases = || results.suites.iter().flat_map(|suite| &suite.cases);
     let images = cases().filter(|case| case.image.is_some()).count();
     let broken = cases().filter(|case| case.state == CaseState::Error).count();
     let mut text = format!("{}: {} · {}", count(tests, "test"), parts.join(", "), count(images, "image"));
