@@ -13,6 +13,7 @@ pub mod clip;
 pub mod config;
 pub mod error;
 pub mod graph;
+pub mod images;
 pub mod models;
 pub mod noise;
 pub mod onnx;

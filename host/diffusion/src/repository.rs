@@ -1,1 +1,321 @@
-//! Model folders in diffusers layout.
+//! Model folders: what a reference in a suite points to, whether everything is there, and the digest of every file read.
+//!
+//! A reference is `builtin:NAME` or a folder in the layout of diffusers' `save_pretrained` (transformers' for CLIP). Folders
+//! are checked before anything is loaded: a class that is not supported and a file that a copy forgot are named at once.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use difftest_core::digest::{Digest, Hasher};
+use rayon::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::builtin::{self, BuiltinError};
+use crate::error::Error;
+use crate::weights::Weights;
+
+/// The classes a component of `StableDiffusionPipeline` may have.
+const COMPONENTS: [(&str, &[&str]); 4] = [
+    ("text_encoder", &["CLIPTextModel"]),
+    ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+    ("unet", &["UNet2DConditionModel"]),
+    ("vae", &["AutoencoderKL"]),
+];
+
+/// A folder with everything in it that a model needs.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    reference: String,
+    folder: PathBuf,
+    /// Every file that is read, relative to the folder, sorted.
+    files: Vec<PathBuf>,
+}
+
+/// Why a reference gives no model.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// It looks like a name on the Hugging Face hub.
+    #[error("`{reference}` is not a folder (looked at {}); models of the Hugging Face hub have to be downloaded first", looked.display())]
+    HubId {
+        /// As the suite names it.
+        reference: String,
+        /// Where a folder would have been.
+        looked: PathBuf,
+    },
+    /// There is no such folder.
+    #[error("model folder {} does not exist", folder.display())]
+    NoFolder {
+        /// Where it would have been.
+        folder: PathBuf,
+    },
+    /// It is a folder of something else.
+    #[error("{} is not a {kind}: it has no {file}", folder.display())]
+    NotAModel {
+        /// The folder.
+        folder: PathBuf,
+        /// What was expected.
+        kind: &'static str,
+        /// The file that would have told.
+        file: &'static str,
+    },
+    /// The model is of a kind that is not supported.
+    #[error("{}: `{key}` is {found}, supported: {supported}", file.display())]
+    Class {
+        /// The file that says so.
+        file: PathBuf,
+        /// The key.
+        key: String,
+        /// What it says.
+        found: String,
+        /// What would do.
+        supported: String,
+    },
+    /// A file that the model needs is not there.
+    #[error("{} is half-copied: {file} is missing", folder.display())]
+    Missing {
+        /// The model folder.
+        folder: PathBuf,
+        /// The file, relative to it.
+        file: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A JSON file is broken.
+    #[error("{} is not a JSON object: {message}", file.display())]
+    Json {
+        /// The file.
+        file: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+    /// The weights are not usable.
+    #[error(transparent)]
+    Weights(#[from] Error),
+    /// A built-in model cannot be used.
+    #[error(transparent)]
+    Builtin(#[from] BuiltinError),
+}
+
+impl RepositoryError {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::HubId { reference, .. } => format!(
+                "download it with `hf download {reference} --local-dir models/{reference}` and name that folder"
+            ),
+            Self::NoFolder { .. } => format!("name a folder, or one of {}", builtin::names()),
+            Self::Missing { .. } => "copy the folder again".to_owned(),
+            Self::Builtin(error) => return error.hint(),
+            _ => return None,
+        })
+    }
+}
+
+impl Repository {
+    /// A Stable Diffusion 1 pipeline; relative folders start at `base`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] names the file and the reason.
+    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
+        let folder = resolve(reference, base)?;
+        let index = folder.join("model_index.json");
+        if !index.exists() {
+            return Err(RepositoryError::NotAModel { folder, kind: "diffusers model", file: "model_index.json" });
+        }
+        let content = object(&index)?;
+        check_class(&index, &content, "_class_name", &["StableDiffusionPipeline"])?;
+        for (component, classes) in COMPONENTS {
+            // a pair of library and class
+            let class = content.get(component).and_then(|pair| pair.get(1)).cloned().unwrap_or_default();
+            let named = Map::from_iter([(component.to_owned(), class)]);
+            check_class(&index, &named, component, classes)?;
+        }
+        let mut files = Files::new(&folder);
+        files.need("model_index.json")?;
+        files.need("scheduler/scheduler_config.json")?;
+        files.tokenizer("tokenizer/")?;
+        for (component, stem) in
+            [("text_encoder", "model"), ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")]
+        {
+            files.need(&format!("{component}/config.json"))?;
+            files.weights(component, stem)?;
+        }
+        Ok(Self { reference: reference.to_owned(), files: files.sorted(), folder })
+    }
+
+    /// A CLIP model; relative folders start at `base`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] names the file and the reason.
+    pub fn clip(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
+        let folder = resolve(reference, base)?;
+        let config = folder.join("config.json");
+        if !config.exists() {
+            return Err(RepositoryError::NotAModel { folder, kind: "CLIP model", file: "config.json" });
+        }
+        check_class(&config, &object(&config)?, "model_type", &["clip"])?;
+        let mut files = Files::new(&folder);
+        files.need("config.json")?;
+        files.need("preprocessor_config.json")?;
+        files.tokenizer("")?;
+        files.weights("", "model")?;
+        Ok(Self { reference: reference.to_owned(), files: files.sorted(), folder })
+    }
+
+    /// As the suite names it.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The JSON object in a file of the folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no JSON object.
+    pub fn json(&self, file: &str) -> Result<Value, RepositoryError> {
+        object(&self.folder.join(file)).map(Value::Object)
+    }
+
+    /// Every file that is read, with its digest; paths relative to the folder, with `/`, sorted.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn digests(&self) -> Result<Vec<(String, Digest)>, RepositoryError> {
+        self.files
+            .par_iter()
+            .map(|file| {
+                let digest = digest(&self.folder.join(file))
+                    .map_err(|source| RepositoryError::Io { file: self.folder.join(file), source })?;
+                Ok((slashes(file), digest))
+            })
+            .collect()
+    }
+}
+
+/// The folder that a reference means.
+fn resolve(reference: &str, base: &Path) -> Result<PathBuf, RepositoryError> {
+    if let Some(name) = reference.strip_prefix("builtin:") {
+        return Ok(builtin::unpack(name)?);
+    }
+    let folder = base.join(reference);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':']);
+    match reference.split_once('/') {
+        Some((owner, name)) if plain(owner) && plain(name) && !name.contains('/') => {
+            Err(RepositoryError::HubId { reference: reference.to_owned(), looked: folder })
+        }
+        _ => Err(RepositoryError::NoFolder { folder }),
+    }
+}
+
+/// The files of a folder that turn out to be needed.
+struct Files<'a> {
+    folder: &'a Path,
+    found: Vec<PathBuf>,
+}
+
+impl<'a> Files<'a> {
+    fn new(folder: &'a Path) -> Self {
+        Self { folder, found: Vec::new() }
+    }
+
+    fn need(&mut self, file: &str) -> Result<(), RepositoryError> {
+        if !self.folder.join(file).is_file() {
+            return Err(self.missing(file));
+        }
+        self.found.push(PathBuf::from(file));
+        Ok(())
+    }
+
+    fn tokenizer(&mut self, prefix: &str) -> Result<(), RepositoryError> {
+        for file in ["vocab.json", "merges.txt"] {
+            self.need(&format!("{prefix}{file}"))?;
+        }
+        let optional = ["tokenizer_config.json", "special_tokens_map.json"].map(|file| format!("{prefix}{file}"));
+        self.found.extend(optional.into_iter().map(PathBuf::from).filter(|file| self.folder.join(file).is_file()));
+        Ok(())
+    }
+
+    /// The safetensors files that [`Weights`] would use.
+    fn weights(&mut self, component: &str, stem: &str) -> Result<(), RepositoryError> {
+        let folder = self.folder.join(component);
+        let weights = Weights::open(&folder, stem).map_err(|error| match error {
+            Error::NoWeights { hint, .. } if hint.is_empty() => {
+                self.missing(&slashes(&Path::new(component).join(format!("{stem}.safetensors"))))
+            }
+            Error::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                self.missing(&slashes(path.strip_prefix(self.folder).unwrap_or(&path)))
+            }
+            other => other.into(),
+        })?;
+        let relative = |path: &Path| path.strip_prefix(self.folder).unwrap_or(path).to_owned();
+        self.found.extend(weights.files().map(relative));
+        Ok(())
+    }
+
+    fn missing(&self, file: &str) -> RepositoryError {
+        RepositoryError::Missing { folder: self.folder.to_owned(), file: file.to_owned() }
+    }
+
+    fn sorted(mut self) -> Vec<PathBuf> {
+        self.found.sort();
+        self.found
+    }
+}
+
+fn check_class(
+    file: &Path,
+    content: &Map<String, Value>,
+    key: &str,
+    supported: &[&str],
+) -> Result<(), RepositoryError> {
+    let found = content.get(key).unwrap_or(&Value::Null);
+    if found.as_str().is_some_and(|class| supported.contains(&class)) {
+        return Ok(());
+    }
+    Err(RepositoryError::Class {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        found: found.to_string(),
+        supported: supported.join(", "),
+    })
+}
+
+fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
+    let text = std::fs::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
+    serde_json::from_slice(&text)
+        .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
+}
+
+fn digest(path: &Path) -> std::io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+/// The same name on every system.
+fn slashes(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}

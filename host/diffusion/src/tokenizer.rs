@@ -17,8 +17,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
 /// Words, single digits, runs of other signs, English contractions, and the two special tokens.
-const WORDS: &str =
-    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// What `model_max_length` is where no sensible one is given: all CLIP text towers have 77 positions.
 const POSITIONS: usize = 77;
@@ -91,7 +90,10 @@ impl ClipTokenizer {
         let mut id = |key: &str, default: &str| {
             let token = config.special(key, default);
             let id = vocab.get(&token.content).copied().ok_or_else(|| {
-                content(&vocab_path, &format!("the {} `{}` is not in the vocabulary", key.replace('_', " "), token.content))
+                content(
+                    &vocab_path,
+                    &format!("the {} `{}` is not in the vocabulary", key.replace('_', " "), token.content),
+                )
             });
             special.push(token);
             id.map(i64::from)
@@ -137,7 +139,8 @@ impl ClipTokenizer {
     pub fn encode(&self, text: &str) -> Result<Tokens, TokenizerError> {
         let encoding = self.bpe.encode(text, false)?;
         let room = self.max_length - 2;
-        let cut = encoding.get_offsets().get(room).map(|&(start, _)| text.get(start..).unwrap_or(text).trim().to_owned());
+        let cut =
+            encoding.get_offsets().get(room).map(|&(start, _)| text.get(start..).unwrap_or(text).trim().to_owned());
         let mut ids = Vec::with_capacity(self.max_length);
         ids.push(self.start);
         ids.extend(encoding.get_ids().iter().take(room).copied().map(i64::from));
@@ -169,7 +172,11 @@ impl Config {
         let text = |value: &Value| value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned);
         let token = AddedToken::from(value.and_then(text).unwrap_or_else(|| default.to_owned()), true);
         let flag = |name: &str| value.and_then(|value| value.get(name)).and_then(Value::as_bool).unwrap_or(false);
-        token.normalized(flag("normalized")).lstrip(flag("lstrip")).rstrip(flag("rstrip")).single_word(flag("single_word"))
+        token
+            .normalized(flag("normalized"))
+            .lstrip(flag("lstrip"))
+            .rstrip(flag("rstrip"))
+            .single_word(flag("single_word"))
     }
 
     fn max_length(&self) -> usize {

@@ -46,7 +46,10 @@ fn steps_are_diffusers() {
             scheduler.step(index, &output, &mut x);
             let Some(expected) = case["samples"].get(index.to_string()) else { continue };
             for (ours, theirs) in x.iter().zip(numbers(expected)) {
-                assert!((ours - theirs).abs() <= 2e-5 * theirs.abs().max(1.0), "step {index}: {ours} {theirs} in {case}");
+                assert!(
+                    (ours - theirs).abs() <= 2e-5 * theirs.abs().max(1.0),
+                    "step {index}: {ours} {theirs} in {case}"
+                );
                 worst = worst.max((ours - theirs).abs() / theirs.abs().max(1.0));
             }
         }
@@ -88,7 +91,8 @@ fn unknown_settings_are_refused_by_name() {
 
 #[test]
 fn an_unknown_class_can_be_replaced_but_not_used() {
-    let config = SchedulerConfig::from_json(&json!({"_class_name": "UniPCMultistepScheduler", "solver_order": 2})).unwrap();
+    let config =
+        SchedulerConfig::from_json(&json!({"_class_name": "UniPCMultistepScheduler", "solver_order": 2})).unwrap();
     let error = config.own().unwrap_err().to_string();
     assert!(error.contains("UniPCMultistepScheduler") && error.contains("ddim, euler"), "{error}");
     assert!(config.scheduler(Kind::Euler, 10).is_ok());

@@ -7,9 +7,15 @@ use super::{Kind, SchedulerError};
 /// How betas are laid out over training timesteps.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum BetaSchedule {
-    Linear { start: f64, end: f64 },
+    Linear {
+        start: f64,
+        end: f64,
+    },
     /// Linear in the square root.
-    ScaledLinear { start: f64, end: f64 },
+    ScaledLinear {
+        start: f64,
+        end: f64,
+    },
     /// `squaredcos_cap_v2`.
     SquaredCosine,
     Trained(Vec<f32>),

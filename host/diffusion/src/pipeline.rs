@@ -1,1 +1,0 @@
-//! Text to image: prompt, noise, denoising, decoding.
