@@ -29,7 +29,7 @@ difftest_sdk::metrics! {
             Attack::LogFlood => attacks::log_flood(),
             Attack::StderrFlood => attacks::stderr_flood(),
             Attack::Panic => panic!("giving up on purpose{}", escapes()),
-            Attack::Exit => std::process::exit(0),
+            Attack::Exit => attacks::exit(),
             Attack::NanScore => return Ok(Score::new(f64::NAN)),
             Attack::InfiniteScore => return Ok(Score::new(f64::INFINITY)),
             Attack::OutOfRange => return Ok(Score::new(1.5)),

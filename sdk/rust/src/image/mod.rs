@@ -67,7 +67,8 @@ impl Image {
         Pixels { bytes: self.rgb8().into_iter() }
     }
 
-    /// Another size of it, bit for bit as Pillow's `resize` with the same filter.
+    /// Another size of it, bit for bit as Pillow's `resize` with the same filter: columns first, then rows,
+    /// 8 bits between the two. (Pillow 13 swaps the two for some sizes; this contract does not.)
     ///
     /// # Panics
     /// When a side is 0, or the host's limits are too small for the answer; in the host that ends the call.
