@@ -20,6 +20,14 @@ use ort::value::TensorRef;
 use crate::error::{Error, Result};
 use crate::weights::Weights;
 
+/// Loads the ONNX Runtime library that [`crate::runtime::find`] finds and starts it, as the first network would.
+///
+/// # Errors
+/// [`Error::Runtime`] when it is missing, too old, or no such library.
+pub fn start_runtime() -> Result<()> {
+    environment::get().map(|_| ())
+}
+
 /// How networks run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionOptions {

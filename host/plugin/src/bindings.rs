@@ -1,6 +1,5 @@
 //! The contract as Rust types, generated from `wit/v0.1`. One module for each world that this host runs; the second world
 //! reuses the first one's types.
-#![expect(unreachable_pub, reason = "generated, public inside private modules")]
 
 pub(crate) mod metric {
     wasmtime::component::bindgen!({

@@ -40,6 +40,11 @@ impl Cache {
         Self(named.or_else(|| Some(directories::ProjectDirs::from("", "", "difftest")?.cache_dir().to_owned())))
     }
 
+    /// Where it is.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+
     /// In `folder`.
     pub(crate) fn at(folder: Option<PathBuf>) -> Self {
         Self(folder)

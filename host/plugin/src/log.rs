@@ -14,6 +14,18 @@ pub enum Level {
     Warn,
 }
 
+impl Level {
+    /// As suites' events write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+        }
+    }
+}
+
 /// One line that a plugin logged. `message` is escaped and cut: it may be printed as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogLine {

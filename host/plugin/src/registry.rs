@@ -62,6 +62,12 @@ impl Registry {
         self
     }
 
+    /// Where compiled code is kept; `None` where it is not.
+    #[must_use]
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.folder()
+    }
+
     /// The metric `plugin/metric` with `config` checked against its schema (`null` is the empty config).
     ///
     /// # Errors

@@ -55,7 +55,7 @@ impl<'a> Collector<'a> {
     /// Takes in one message and sends what follows from it. Answers the verdict of a test that was just completed.
     pub(crate) fn take(&mut self, message: Message, sink: &mut Sink<'_>) -> Result<Option<Verdict>, ErrorInfo> {
         match message {
-            Message::Dropped(_) => Ok(None),
+            Message::Dropped => Ok(None),
             Message::Fatal(error) => {
                 let error = from_generation(&error, None);
                 self.fatal.get_or_insert(error.clone());

@@ -34,7 +34,7 @@ pub(crate) struct Stages<'a> {
 pub(crate) enum Message {
     Event(Event),
     /// A case was dropped before its image was finished.
-    Dropped(usize),
+    Dropped,
     /// A file could not be written: the run cannot go on.
     Fatal(GenerateError),
 }
@@ -126,7 +126,7 @@ impl Stages<'_> {
     ) {
         let send = |event| drop(messages.send(Message::Event(event)));
         if !self.cancel.may_begin() {
-            batch.for_each(|case| drop(messages.send(Message::Dropped(case))));
+            batch.for_each(|_| drop(messages.send(Message::Dropped)));
             return;
         }
         let requests: Vec<Request> = self.plan.cases[batch.clone()].iter().map(request).collect();
@@ -141,7 +141,7 @@ impl Stages<'_> {
         for ((case, ticket), result) in batch.zip(tickets).zip(results) {
             match result {
                 Ok(generated) => self.dispatch(case, generated, seconds, ticket, pool, to_inference, messages),
-                Err(error) if error.kind == "cancelled" => drop(messages.send(Message::Dropped(case))),
+                Err(error) if error.kind == "cancelled" => drop(messages.send(Message::Dropped)),
                 Err(error) => send(Event::Generated { case, outcome: Outcome::Error(error), seconds }),
             }
         }
@@ -266,7 +266,11 @@ fn store(generated: Generated, path: &Path) -> Result<ImageRecord, GenerateError
     let path = match file {
         Some(file) => file,
         None => {
-            let png = difftest_metrics::png::encode(&image);
+            let png = difftest_metrics::encode::png(&image).map_err(|error| GenerateError {
+                kind: "encode".into(),
+                message: error.to_string(),
+                hint: None,
+            })?;
             difftest_store::atomic::write(path, &png).map_err(|error| GenerateError {
                 kind: "write".into(),
                 message: error.to_string(),

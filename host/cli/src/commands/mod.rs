@@ -26,7 +26,7 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
         limits.fuel = fuel;
     }
     Registry::discover(&environment::plugin_folders(folders), limits)
-        .map_err(|error| CliError::new("plugins", error.to_string()).hint(error.hint()))
+        .map_err(|error| CliError::new("plugins", error.to_string()).hint("name folders that exist with `--plugins DIR`"))
 }
 
 /// From arguments to plans: the same cases for `list` and `run`.

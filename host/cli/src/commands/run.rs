@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use difftest_core::digest::Digest;
 use difftest_core::event::Event;
+use difftest_diffusion::session::UnknownDevice;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
@@ -24,12 +25,11 @@ static CANCEL: Cancel = Cancel::new();
 
 pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let logs = Arc::new(LogRelay::default());
-    let mut registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
     let relay = Arc::clone(&logs);
-    registry.on_log(move |line| relay.log(&line.plugin, &line.level, &line.message, line.sample.as_deref()));
-    let device = args.device.parse().map_err(|error| {
-        CliError::new("usage", format!("--device {}: {error}", args.device)).hint("use cpu, cuda:0, coreml or openvino")
-    })?;
+    let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?.with_sink(Arc::new(
+        move |line: difftest_plugin::log::LogLine| relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref()),
+    ));
+    let device = args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
     let plans = commands::plans(&args.selection, &registry, ui)?;
     let suites: Vec<_> = plans
         .into_iter()
@@ -50,7 +50,8 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         None => RunFolder::create_default(&run)?,
     };
     let jobs = environment::threads(args.jobs);
-    let loader = Loader { registry: &registry, logs: &logs, device, threads: jobs };
+    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
+    let loader = Loader::new(&registry, &logs, engine, jobs);
     let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
     stop_on_ctrl_c()?;
 
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         terminal.event(event);
     });
     if let Some(error) = fatal {
+        results.fatal(error.clone());
         ui.error(&error.message, error.hint.as_deref());
     }
     let json = results.to_json();

@@ -6,6 +6,7 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 
 use crate::error::{Error, Result};
+use crate::runtime;
 
 /// The environment, with the library loaded on first use. A failure stays: the library cannot be loaded twice.
 pub(super) fn get() -> Result<&'static Environment> {
@@ -14,8 +15,7 @@ pub(super) fn get() -> Result<&'static Environment> {
 }
 
 fn load() -> Result<Environment, String> {
-    let path = std::env::var_os("ORT_DYLIB_PATH").ok_or("ORT_DYLIB_PATH is not set")?;
-    let path = std::path::PathBuf::from(path);
+    let path = runtime::find().map_err(|error| format!("{error}: {}", error.hint()))?.path;
     let builder = ort::init_from(&path).map_err(|error| match error {
         LoadDynamicError::BadVersion { version_str, path } => format!(
             "ONNX Runtime {version_str} ({}) is too old, 1.{} or newer is needed: run `difftest runtime install`",
