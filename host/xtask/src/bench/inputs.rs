@@ -1,0 +1,87 @@
+//! What both sides work on. Large inputs are made once and kept; files come under their final name when they are whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::environment::Environment;
+use crate::step::{self, Failure};
+
+/// Images of (a) and (b).
+pub(super) const IMAGES: usize = 200;
+/// Their width and height.
+pub(super) const SIDE: usize = 512;
+/// Cases of (d).
+pub(super) const CASES: usize = 10_000;
+
+/// Raw RGB images, one after another.
+pub(super) fn images(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    kept(environment, "images.rgb", |path| {
+        let mut make = environment.python("images.py", 1);
+        step::run(make.arg(path).args([IMAGES.to_string(), SIDE.to_string()]))
+    })
+}
+
+/// A folder with a random UNet in diffusers' layout, an input for it, and torch's answer.
+pub(super) fn unet(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    kept(environment, "sd15-unet", |path| step::run(environment.python("unet.py", 2).arg("make").arg(path)))
+}
+
+/// Steps, guidance, and 32 cases that the model was trained for.
+pub(super) fn work(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    let colors = ["red", "green", "blue", "yellow", "purple", "orange", "black", "pink"];
+    let shapes = ["circle", "square", "star", "heart"];
+    let prompts =
+        colors.iter().flat_map(|color| shapes.map(|shape| format!("a {color} {shape} on a white background")));
+    let cases: Vec<_> = prompts.enumerate().map(|(index, prompt)| json!([prompt, 100 + index])).collect();
+    let path = environment.path("shapes.json");
+    write(&path, &json!({ "steps": 25, "guidance": 5.0, "cases": cases }).to_string())?;
+    Ok(path)
+}
+
+/// A suite of [`CASES`] cases: 100 tests of 10 prompts and 10 seeds.
+pub(super) fn suite(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    let mut text = String::from("model = \"builtin:shapes\"\n\n[defaults]\nseeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n");
+    for test in 0..CASES / 100 {
+        let prompts: Vec<_> = (0..10).map(|prompt| format!("\"a picture of thing {test} number {prompt}\"")).collect();
+        text += &format!(
+            "\n[[test]]\nname = \"test_{test}\"\nprompts = [{}]\nmetrics = [\"clip_score\", \"image-stats/brightness\"]\n\
+             threshold = {{ clip_score = 0.2, \"image-stats/brightness\" = {{ min = 0.1 }} }}\n",
+            prompts.join(", ")
+        );
+    }
+    let path = environment.path("ten-thousand.toml");
+    write(&path, &text)?;
+    Ok(path)
+}
+
+/// An empty folder for a side to write to.
+pub(super) fn empty_folder(environment: &Environment<'_>, name: &str) -> Result<PathBuf, Failure> {
+    let path = environment.path(name);
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(|error| Failure::new(format!("cannot empty {}: {error}", path.display())))?;
+    }
+    fs::create_dir_all(&path).map_err(|error| Failure::new(format!("cannot create {}: {error}", path.display())))?;
+    Ok(path)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Makes a file or folder unless it is there.
+fn kept(
+    environment: &Environment<'_>,
+    name: &str,
+    make: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<PathBuf, Failure> {
+    let path = environment.path(name);
+    if !path.exists() {
+        let unfinished = empty_folder(environment, &format!("unfinished-{name}"))?.join(name);
+        make(&unfinished)?;
+        fs::rename(&unfinished, &path)
+            .map_err(|error| Failure::new(format!("cannot rename {} to {name}: {error}", unfinished.display())))?;
+    }
+    Ok(path)
+}

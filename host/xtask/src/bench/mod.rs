@@ -1,0 +1,112 @@
+//! difftest against the Python tools people use today, side by side on this machine.
+//!
+//! ```text
+//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (e) -> table on stdout, report.json
+//! ```
+//!
+//! Rules of the comparison: both sides get the same bytes and the same threads, and are checked to give the same answer; each
+//! repeat runs every side once, one after another, so that a busy minute hits all of them; the middle of the repeats counts,
+//! and its spread is shown.
+
+mod environment;
+mod inputs;
+mod measurements;
+mod sample;
+mod table;
+
+use std::fs;
+
+use environment::Environment;
+use serde_json::json;
+use table::Row;
+
+use crate::step::{Failure, Steps};
+use crate::tools;
+use crate::workspace::Workspace;
+
+pub(crate) const HELP: &str = "\
+difftest against the Python tools people use today, side by side on this machine.
+
+Usage: cargo xtask bench [MEASUREMENT...] [--repeats N] [--python PATH]
+
+Measurements (all of them where none is named):
+  a  five image-stats metrics on 200 images of 512x512 in the sandbox, against NumPy and scikit-image, one thread
+  b  the same code in the sandbox, against itself compiled natively, one thread
+  c  32 images x 25 steps of builtin:shapes, against diffusers, two threads
+  d  `difftest list` on a suite of 10,000 cases
+  e  one step of a random UNet of Stable Diffusion 1.5's size, against torch, two threads
+
+Options:
+  --repeats N    How often each side runs; the middle one counts  [default: 5]
+  --python PATH  A Python that has the packages of host/xtask/bench/requirements.txt, instead of an environment of the
+                 bench's own in target/bench/venv, which takes some gigabytes
+
+The table goes to stdout, every single measurement to target/bench/report.json. (e) keeps a model of 3.4 GB in target/bench.
+A target that is missed is marked in the table; the exit code stays 0, since a busy machine is no fault of the code.";
+
+/// What the command line asks for.
+struct Options {
+    measurements: Vec<char>,
+    repeats: usize,
+    python: Option<String>,
+}
+
+pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
+    let options = parse(arguments).map_err(|message| Failure::usage(format!("{message}\n\n{HELP}")))?;
+    let workspace = Workspace::find()?;
+    let mut steps = Steps::new(2 + options.measurements.len());
+    steps.run("tools", || tools::prepare(&workspace))?;
+    let mut environment = None;
+    steps.run("difftest (release profile) and the Python environment", || {
+        environment = Some(Environment::prepare(&workspace, options.python.as_deref(), &options.measurements)?);
+        Ok(())
+    })?;
+    let environment = environment.ok_or_else(|| Failure::new("there is no environment to measure in"))?;
+
+    let mut rows: Vec<Row> = Vec::new();
+    let mut everything = serde_json::Map::new();
+    for measurement in &options.measurements {
+        steps.run(measurements::title(*measurement), || {
+            let measured = measurements::measure(*measurement, &environment, options.repeats)?;
+            rows.extend(measured.rows);
+            everything.insert(measurement.to_string(), measured.samples);
+            Ok(())
+        })?;
+    }
+    println!("{}", table::render(&rows));
+    let report = json!({
+        "repeats": options.repeats,
+        "machine": environment.machine,
+        "packages": environment.packages,
+        "rows": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
+        "samples": everything,
+    });
+    let path = environment.folder.join("report.json");
+    fs::write(&path, format!("{report:#}\n"))
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+    eprintln!("every measurement: {}", path.display());
+    Ok(())
+}
+
+fn parse(arguments: &[&str]) -> Result<Options, String> {
+    let mut options = Options { measurements: Vec::new(), repeats: 5, python: None };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+        match *word {
+            "--repeats" => {
+                let given = value()?.parse().ok().filter(|repeats| *repeats > 0);
+                options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
+            }
+            "--python" => options.python = Some((*value()?).to_owned()),
+            "a" | "b" | "c" | "d" | "e" => options.measurements.extend(word.chars()),
+            unknown => return Err(format!("bench takes no `{unknown}`")),
+        }
+    }
+    if options.measurements.is_empty() {
+        options.measurements = ('a'..='e').collect();
+    }
+    options.measurements.sort_unstable();
+    options.measurements.dedup();
+    Ok(options)
+}

@@ -1,0 +1,94 @@
+//! Every check and test: what CI runs.
+
+use std::process::Command;
+
+use crate::step::{self, Failure, Steps};
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// The components that tests load.
+const PLUGINS: [&str; 4] = ["image-stats", "color-words", "prompt-matrix", "hostile"];
+
+/// What no machine without the thing itself can check.
+const SKIPPED: [&str; 2] = [
+    "skipped: execution on a GPU: this version computes on the CPU",
+    "skipped: models from a hub: this version takes models from folders",
+];
+
+pub(crate) const HELP: &str = "\
+Every check and test; this is what CI runs.
+
+Usage: cargo xtask test [--quick]
+
+Steps; the first that fails ends it, with the command that repeats it:
+  1  tools: cargo, a Python package client, the Rust target wasm32-wasip2 (added through rustup)
+  2  format: cargo fmt --all --check
+  3  plugins: all of plugins/ are built to WebAssembly components, which tests load
+  4  clippy over everything, warnings are errors
+  5  documentation: every link in it leads somewhere
+  6  tests are compiled, and the program with them
+  7  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
+  8  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
+
+Options:
+  --quick  Only format, clippy, and the unit tests beside the code of `core`, `metrics`, `store` and `report`: needs no plugin
+           and no ONNX Runtime";
+
+pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
+    let workspace = Workspace::find()?;
+    match arguments {
+        [] => whole(&workspace),
+        ["--quick"] => quick(&workspace),
+        _ => Err(Failure::usage(format!("test takes no `{}`\n\n{HELP}", arguments.join(" ")))),
+    }
+}
+
+/// Dependencies are compiled once for checking (clippy, rustdoc) and once for running: steps that share artifacts stand side
+/// by side, all in the development profile, so build scripts and procedural macros are shared by all.
+fn whole(workspace: &Workspace) -> Result<(), Failure> {
+    let mut steps = Steps::new(8);
+    steps.run("tools", || tools::prepare(workspace))?;
+    steps.run("format", || step::run(&mut format(workspace)))?;
+    steps.run("plugins to WebAssembly components", || step::run(&mut workspace.build_plugins(&PLUGINS)))?;
+    steps.run("clippy", || step::run(&mut clippy(workspace)))?;
+    steps.run("documentation", || {
+        let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+        step::run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+    })?;
+    steps.run("compile the tests", || {
+        step::run(&mut workspace.cargo(&["test", "--workspace", "--no-run", "--quiet"]))
+    })?;
+    steps.run("ONNX Runtime library", || {
+        step::run(workspace.command(workspace.difftest()).args(["runtime", "install", "cpu"]))
+    })?;
+    for line in SKIPPED {
+        eprintln!("{line}");
+    }
+    steps.run("tests", || step::run(&mut workspace.cargo(&["test", "--workspace"])))?;
+    eprintln!("\neverything passed in {:.0} s", steps.seconds());
+    Ok(())
+}
+
+fn quick(workspace: &Workspace) -> Result<(), Failure> {
+    let mut steps = Steps::new(3);
+    steps.run("format", || step::run(&mut format(workspace)))?;
+    steps.run("clippy", || step::run(&mut clippy(workspace)))?;
+    steps.run("unit tests of the pure crates", || {
+        let pure = ["difftest-core", "difftest-metrics", "difftest-store", "difftest-report"];
+        let mut command = workspace.cargo(&["test", "--lib"]);
+        for package in pure {
+            command.args(["-p", package]);
+        }
+        step::run(&mut command)
+    })?;
+    eprintln!("\nthe quick part passed in {:.0} s; `cargo xtask test` runs everything", steps.seconds());
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> Command {
+    workspace.cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy(workspace: &Workspace) -> Command {
+    workspace.cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+}

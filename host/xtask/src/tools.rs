@@ -1,0 +1,41 @@
+//! What has to be installed before anything can be built, checked before minutes are spent.
+
+use crate::step::{self, Failure};
+use crate::workspace::{PLUGIN_TARGET, Workspace};
+
+/// Checks for cargo and for a way to fetch the ONNX Runtime library, and adds the plugins' Rust target where it is missing.
+pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
+    if !step::succeeds(workspace.command("cargo").arg("--version")) {
+        return Err(Failure::new("cargo is not on the path: install Rust with rustup, https://rustup.rs"));
+    }
+    if python_clients(workspace).is_none() && std::env::var_os("ORT_DYLIB_PATH").is_none() {
+        eprintln!(
+            "note: neither Python 3 with pip nor uv is on the path, and ORT_DYLIB_PATH is not set. Unless the ONNX Runtime \
+             library was installed before, it cannot be fetched later: install one of the two now."
+        );
+    }
+    add_plugin_target(workspace)
+}
+
+/// The first package client that answers.
+fn python_clients(workspace: &Workspace) -> Option<&'static [&'static str]> {
+    const CLIENTS: [&[&str]; 5] =
+        [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["py", "-3", "-m", "pip"], &["pip3"], &["uv"]];
+    CLIENTS.into_iter().find(|words| step::succeeds(workspace.command(words[0]).args(&words[1..]).arg("--version")))
+}
+
+/// `rustup target add`, only where the target is not there: without a network an installed one is enough.
+fn add_plugin_target(workspace: &Workspace) -> Result<(), Failure> {
+    let printed =
+        step::output(workspace.command("rustc").args(["--print", "target-libdir", "--target", PLUGIN_TARGET]));
+    if printed.is_ok_and(|folder| std::path::Path::new(folder.trim()).is_dir()) {
+        return Ok(());
+    }
+    if !step::succeeds(workspace.command("rustup").arg("--version")) {
+        return Err(Failure::new(format!(
+            "this Rust has no target {PLUGIN_TARGET}, and there is no rustup to add it with: install Rust with rustup, \
+             https://rustup.rs, or add the target with your package manager"
+        )));
+    }
+    step::run(workspace.command("rustup").args(["target", "add", PLUGIN_TARGET]))
+}
