@@ -109,6 +109,20 @@ fn a_folder_of_images_needs_no_prompts() {
 }
 
 #[test]
+fn the_suites_that_come_with_difftest_are_good() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let suites = std::fs::read_dir(root.join("suites")).unwrap().map(|entry| entry.unwrap().path());
+    let suites: Vec<_> = suites.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    assert!(!suites.is_empty());
+    for path in suites.iter().chain([&root.join("host/cli/src/commands/init/first.toml")]) {
+        let text = std::fs::read_to_string(path).unwrap();
+        if let Err(errors) = parse(path, &text) {
+            panic!("{}", errors.errors.iter().map(|error| error.located(path, &text) + "\n").collect::<String>());
+        }
+    }
+}
+
+#[test]
 fn misspelt_and_misplaced_keys() {
     insta::assert_snapshot!(problems(
         "modle = \"m\"\nsteps = 3\nprompts = []\n[defaults]\nstepz = 1\nname = \"x\"\n[models]\nclop = \"x\"\n[[test]]\nname = \"t\"\nprompt = [\"x\"]\nprompts = { generater = \"g\", generator = \"g\" }\nmetrics = [{ name = \"m\", confg = {} }]\nthreshold = { m = { mim = 1, min = 1 } }\n"
