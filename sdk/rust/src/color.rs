@@ -92,6 +92,8 @@ impl Lab {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     /// `skimage.color.rgb2lab` of scikit-image 0.26 for the same pixels.

@@ -76,6 +76,8 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     /// From the reference implementation in C, <https://prng.di.unimi.it/splitmix64.c>, seed 1234567.

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, Field, Fields, Item, ItemEnum, ItemStruct, Result, Type};
+use syn::{Attribute, Error, Expr, ExprLit, Field, Fields, Item, ItemEnum, ItemStruct, Lit, Result, Type};
 
 /// The whole expansion.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -36,9 +36,12 @@ fn structure(mut item: ItemStruct) -> Result<TokenStream> {
                 let function = format_ident!("__default_{}", name.to_string().trim_start_matches("r#"));
                 let path = format!("{ident}::{function}");
                 field.attrs.push(syn::parse_quote!(#[serde(default = #path)]));
-                functions.push(
-                    quote!(#(#cfg)* #[doc(hidden)] fn #function() -> #ty { ::core::convert::Into::into(#value) }),
-                );
+                // A text literal may stand for a String; a conversion of numbers would lose what type they are of.
+                let value = match *value {
+                    Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => quote!(::core::convert::Into::into(#text)),
+                    value => quote!(#value),
+                };
+                functions.push(quote!(#(#cfg)* #[doc(hidden)] fn #function() -> #ty { #value }));
                 Some(quote!(#(#cfg)* #name: Self::#function()))
             }
             Some(Default::OfType) => {
@@ -166,6 +169,8 @@ fn derives(all: &[Attribute], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn expanded(item: &str) -> String {

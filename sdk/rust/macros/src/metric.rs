@@ -188,6 +188,8 @@ fn range(range: &Expr) -> Result<TokenStream> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     /// The message that the author of this block would read.

@@ -53,6 +53,8 @@ fn doc_line(attribute: &Attribute) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]

@@ -129,6 +129,8 @@ fn argument(name: &str, ty: &Type) -> Option<Result<TokenStream>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
