@@ -16,7 +16,7 @@ use difftest_metrics::clip_preprocess::{ClipPreprocess, PreprocessError};
 
 use crate::error::Error;
 use crate::models::ClipModel;
-use crate::pipeline::Options;
+use crate::pipeline::{Options, load::described};
 use crate::repository::{Repository, RepositoryError};
 use crate::tokenizer::{ClipTokenizer, TokenizerError};
 
@@ -135,10 +135,10 @@ impl ClipScore {
     }
 
     fn score(&self, image: &[f32], sample: &Sample) -> Result<Score, MetricError> {
-        let text = self.embed_text(&sample.prompt).map_err(|error| metric_error("clip", &error))?;
+        let text = self.embed_text(&sample.prompt).map_err(|error| metric_error("clip", described(&error)))?;
         let value = cosine(image, &text);
         if !value.is_finite() {
-            return Err(metric_error("not-finite", &"clip_score: the embeddings have no direction or hold NaN"));
+            return Err(metric_error("not-finite", "the embeddings have no direction or hold NaN".to_owned()));
         }
         Ok(Score { value, details: Vec::new(), fuel: None })
     }
@@ -163,7 +163,7 @@ impl Metric for ClipScore {
                     .zip(embeddings.chunks_exact(width))
                     .map(|((_, sample), image)| self.score(image, sample))
                     .collect(),
-                Err(error) => vec![Err(metric_error("clip", &error)); chunk.len()],
+                Err(error) => vec![Err(metric_error("clip", described(&error))); chunk.len()],
             })
             .collect()
     }
@@ -205,8 +205,8 @@ fn model_digest(files: &[(String, Digest)]) -> Digest {
     hasher.finish()
 }
 
-fn metric_error(kind: &str, error: &impl ToString) -> MetricError {
-    MetricError { kind: kind.to_owned(), message: error.to_string(), hint: None }
+fn metric_error(kind: &str, why: String) -> MetricError {
+    MetricError { kind: kind.to_owned(), message: format!("clip_score: {why}"), hint: None }
 }
 
 #[cfg(test)]

@@ -80,8 +80,22 @@ impl LoadError {
 
     /// The same for a generator that loads its networks with its first image.
     pub(crate) fn into_generate(self) -> GenerateError {
-        GenerateError { kind: "model".to_owned(), message: self.to_string(), hint: self.hint() }
+        GenerateError { kind: "model".to_owned(), message: described(&self), hint: self.hint() }
     }
+}
+
+/// An error with its causes, for records that keep text only; causes that the message repeats anyway are left out.
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The loaded networks of a pipeline, checked to fit together.

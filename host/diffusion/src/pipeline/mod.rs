@@ -9,7 +9,7 @@
 //! one image at a time (with guidance as a batch of two, negative prompt first), however many requests a call has.
 
 mod embeddings;
-mod load;
+pub(crate) mod load;
 mod pixels;
 
 use std::path::Path;
@@ -18,8 +18,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo, Request, Settings, Step};
 
 use self::embeddings::Embeddings;
-use self::load::Networks;
 pub use self::load::{LoadError, Options};
+use self::load::{Networks, described};
 use crate::noise::TorchNormal;
 use crate::repository::Repository;
 use crate::scheduler::{Kind, Scheduler, SchedulerConfig};
@@ -190,7 +190,11 @@ impl StableDiffusion {
         }
         let guidance = settings.guidance.unwrap_or(GUIDANCE);
         if !guidance.is_finite() {
-            return Err(failed("settings", &format!("guidance {guidance} is not a number")));
+            return Err(GenerateError {
+                kind: "settings".to_owned(),
+                message: format!("guidance {guidance} is not a finite number"),
+                hint: None,
+            });
         }
         Ok(Resolved { kind, steps: settings.steps.unwrap_or(STEPS), guidance, width, height })
     }
@@ -293,12 +297,12 @@ fn negative_prompt(request: &Request) -> Option<&str> {
     request.negative_prompt.as_deref().or(request.settings.negative_prompt.as_deref())
 }
 
-fn failed(kind: &str, error: &impl ToString) -> GenerateError {
-    GenerateError { kind: kind.to_owned(), message: error.to_string(), hint: None }
+fn failed(kind: &str, error: &dyn std::error::Error) -> GenerateError {
+    GenerateError { kind: kind.to_owned(), message: described(error), hint: None }
 }
 
 fn cancelled() -> GenerateError {
-    failed("cancelled", &"the image was not finished")
+    GenerateError { kind: "cancelled".to_owned(), message: "the image was not finished".to_owned(), hint: None }
 }
 
 fn not_finite(what: &str) -> GenerateError {
