@@ -103,9 +103,17 @@ pub enum Error {
         /// Size of the vocabulary.
         vocabulary: usize,
     },
-    /// ONNX Runtime is missing, too old, or cannot use the asked-for device.
-    #[error("{0}")]
-    Runtime(String),
+    /// There is no ONNX Runtime to load; its `hint` says what to do.
+    #[error(transparent)]
+    Runtime(#[from] crate::runtime::RuntimeError),
+    /// The ONNX Runtime library that was found does not work.
+    #[error("cannot use the ONNX Runtime library {}: {why}; `difftest runtime install` provides one", path.display())]
+    Library {
+        /// The library.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// ONNX Runtime refused a graph or failed to run it.
     #[error("ONNX Runtime failed on {network}: {detail}")]
     Network {

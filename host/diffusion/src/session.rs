@@ -23,9 +23,9 @@ use crate::weights::Weights;
 /// Loads the ONNX Runtime library that [`crate::runtime::find`] finds and starts it, as the first network would.
 ///
 /// # Errors
-/// [`Error::Runtime`] when it is missing, too old, or no such library.
+/// [`Error::Runtime`] when none is found, [`Error::Library`] when the one found does not work.
 pub fn start_runtime() -> Result<()> {
-    environment::get().map(|_| ())
+    environment::get(Device::Cpu).map(|_| ())
 }
 
 /// How networks run.
@@ -132,6 +132,7 @@ impl Network {
 fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Session> {
     let build = |builder: SessionBuilder| {
         let builder = builder
+            // Not for speed alone: below this level, convolutions of a batch of one depend on the number of threads.
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(options.threads.max(1))?
             .with_inter_threads(1)?
@@ -147,7 +148,7 @@ fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions
         folder: weights.root().to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
-    let builder = SessionBuilder::new(environment::get()?).map_err(|error| failed(name, error))?;
+    let builder = SessionBuilder::new(&environment::get(options.device)?).map_err(|error| failed(name, error))?;
     build(builder)
         .and_then(|builder| builder.with_config_entry("session.model_external_initializers_file_folder_path", folder))
         .map_err(|error| failed(name, error))?

@@ -1,0 +1,110 @@
+//! Results are the same bits whatever the number of threads, the number of lanes, and the size of the batch.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use difftest_diffusion::models::{ClipModel, TextEncoder, Unet, VaeDecoder};
+use difftest_diffusion::session::SessionOptions;
+use support::{golden_network, model, options, shape, values_f32, values_i64};
+
+/// More threads than cores on purpose: it is the division of the work that must not show.
+const THREADS: [usize; 4] = [1, 2, 3, 8];
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Runs `network` on one item and on growing batches of items, at every thread count: item by item the same bits.
+fn same_for_threads_and_batches<N>(
+    load: impl Fn(&SessionOptions) -> N,
+    run: impl Fn(&N, &[usize]) -> Vec<f32>,
+    items: usize,
+) {
+    let reference = load(&options());
+    let alone: Vec<Vec<u32>> = (0..items).map(|item| bits(&run(&reference, &[item]))).collect();
+    assert!(alone.iter().skip(1).all(|item| *item != alone[0]), "items must differ for this to test anything");
+    for threads in THREADS {
+        let network = load(&SessionOptions { threads, ..options() });
+        for batch in 1..=items {
+            let chosen: Vec<usize> = (0..batch).rev().collect();
+            let together = bits(&run(&network, &chosen));
+            let expected: Vec<u32> = chosen.iter().flat_map(|&item| alone[item].clone()).collect();
+            assert!(together == expected, "{threads} threads, batch {batch}: other bits");
+        }
+    }
+}
+
+/// `count` variations of `values`, joined for the chosen items.
+fn varied(values: &[f32], chosen: &[usize]) -> Vec<f32> {
+    chosen.iter().flat_map(|&item| values.iter().map(move |value| value * (1.0 + item as f32 / 8.0))).collect()
+}
+
+#[test]
+fn predictions() {
+    let golden = golden_network("shapes-unet");
+    let [_, channels, height, width] = shape(&golden, "sample");
+    let (sample, text) = (values_f32(&golden, "sample"), values_f32(&golden, "text"));
+    let (sample, text) = (&sample[..sample.len() / 2], &text[..text.len() / 2]);
+    let run = |unet: &Unet, chosen: &[usize]| {
+        let shape = [chosen.len(), channels, height, width];
+        unet.predict(&varied(sample, chosen), shape, 561.0, &varied(text, chosen)).unwrap()
+    };
+    same_for_threads_and_batches(|options| Unet::load(&model("shapes/unet"), options).unwrap(), run, 4);
+}
+
+#[test]
+fn decoded_images() {
+    let golden = golden_network("shapes-vae");
+    let latents = values_f32(&golden, "latents");
+    let run =
+        |vae: &VaeDecoder, chosen: &[usize]| vae.decode(&varied(&latents, chosen), [chosen.len(), 4, 16, 16]).unwrap();
+    same_for_threads_and_batches(|options| VaeDecoder::load(&model("shapes/vae"), options).unwrap(), run, 3);
+}
+
+/// The recorded row with another word in it.
+fn ids(chosen: &[usize]) -> Vec<i64> {
+    let row = values_i64(&golden_network("shapes-clip"), "ids");
+    chosen.iter().flat_map(|&item| [&row[..1], &[40 + item as i64], &row[2..]].concat()).collect()
+}
+
+#[test]
+fn prompt_embeddings() {
+    let run = |encoder: &TextEncoder, chosen: &[usize]| encoder.encode(&ids(chosen), chosen.len()).unwrap();
+    let load = |options: &SessionOptions| TextEncoder::load(&model("shapes/text_encoder"), options).unwrap();
+    same_for_threads_and_batches(load, run, 3);
+}
+
+#[test]
+fn clip_embeddings() {
+    let load = |options: &SessionOptions| ClipModel::load(&model("shapes-clip"), options).unwrap();
+    let text = |clip: &ClipModel, chosen: &[usize]| clip.embed_text(&ids(chosen), chosen.len()).unwrap();
+    same_for_threads_and_batches(load, text, 3);
+    let pixels = values_f32(&golden_network("shapes-clip"), "pixels");
+    let pixels = &pixels[..pixels.len() / 2];
+    let image = |clip: &ClipModel, chosen: &[usize]| clip.embed_image(&varied(pixels, chosen), chosen.len()).unwrap();
+    same_for_threads_and_batches(load, image, 3);
+}
+
+#[test]
+fn calls_from_many_threads_on_few_lanes() {
+    let golden = golden_network("shapes-unet");
+    let (sample, text) = (values_f32(&golden, "sample"), values_f32(&golden, "text"));
+    let predict = |unet: &Unet, timestep: usize| {
+        bits(&unet.predict(&sample, shape(&golden, "sample"), timestep as f32, &text).unwrap())
+    };
+    let one = Unet::load(&model("shapes/unet"), &options()).unwrap();
+    let expected: Vec<_> = (0..6).map(|timestep| predict(&one, timestep)).collect();
+    let two = Unet::load(&model("shapes/unet"), &SessionOptions { lanes: 2, ..options() }).unwrap();
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..6)
+            .map(|timestep| {
+                let (predict, two) = (&predict, &two);
+                scope.spawn(move || (timestep, predict(two, timestep)))
+            })
+            .collect();
+        for call in calls {
+            let (timestep, found) = call.join().unwrap();
+            assert!(found == expected[timestep], "timestep {timestep}: other bits");
+        }
+    });
+}
