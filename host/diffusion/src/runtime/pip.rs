@@ -38,9 +38,12 @@ impl Client {
         })
     }
 
+    /// Whether it is there. uv is asked for itself alone: running pip through it may need the network, whose absence is to be
+    /// reported by the download.
     fn answers(&self) -> bool {
-        let quiet = self.command().arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        quiet.is_ok_and(|status| status.success())
+        let mut command = if self.0[0] == "uv" { Command::new("uv") } else { self.command() };
+        let quiet = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        quiet.status().is_ok_and(|status| status.success())
     }
 
     fn command(&self) -> Command {
@@ -129,7 +132,7 @@ fn bytes_below(folder: &Path) -> u64 {
 
 /// Words of pip, requests, urllib3 and the systems' resolvers for a network that does not answer.
 fn is_offline(said: &str) -> bool {
-    const SIGNS: [&str; 7] = [
+    const SIGNS: [&str; 8] = [
         "NewConnectionError",
         "NameResolutionError",
         "Temporary failure in name resolution",
@@ -137,6 +140,8 @@ fn is_offline(said: &str) -> bool {
         "ReadTimeoutError",
         "ProxyError",
         "Network is unreachable",
+        // an index that was reached knows every version of a package it has
+        "(from versions: none)",
     ];
     SIGNS.iter().any(|sign| said.contains(sign))
 }
@@ -160,6 +165,9 @@ mod tests {
         assert!(is_offline(said));
         assert_eq!(last_word("  \n"), "it said nothing");
         assert!(!is_offline("ERROR: No matching distribution found for x"));
+        assert!(is_offline(
+            "ERROR: Could not find a version that satisfies x (from versions: none)\nERROR: No matching"
+        ));
     }
 
     #[test]
