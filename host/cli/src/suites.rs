@@ -41,8 +41,11 @@ pub(crate) fn load(named: &[PathBuf], test_dir: &Path) -> Result<(Vec<Suite>, Ve
             !suite.manual
         });
         if suites.is_empty() {
-            return Err(CliError::new("no-suites", format!("every suite in {} is marked `manual`", test_dir.display()))
-                .hint(format!("name the suites to run: {}", left_out.join(", "))));
+            return Err(CliError::new(
+                "no-suites",
+                format!("every suite in {} is marked `manual`", test_dir.display()),
+            )
+            .hint(format!("name the suites to run: {}", left_out.join(", "))));
         }
     }
     let mut names: Vec<_> = suites.iter().map(|suite| (&suite.name, &suite.path)).collect();

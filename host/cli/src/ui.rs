@@ -64,31 +64,22 @@ impl Ui {
         }
     }
 
-    /// Something is odd but not wrong.
-    pub(crate) fn warning(&mut self, text: &str) {
-        self.labelled("warning", AnsiColor::Yellow, text, None);
-    }
-
     /// Something is wrong, and what to do about it.
     pub(crate) fn error(&mut self, message: &str, hint: Option<&str>) {
-        self.labelled("error", AnsiColor::Red, message, hint);
+        let (bold, dim) = if self.color_stderr() {
+            (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().bold())
+        } else {
+            (Style::new(), Style::new())
+        };
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "{bold}error{bold:#}: {message}");
+        if let Some(hint) = hint {
+            let _ = writeln!(stderr, "  {dim}next{dim:#}: {hint}");
+        }
     }
 
     /// An error that is already drawn.
     pub(crate) fn error_text(&mut self, text: &str) {
         let _ = write!(io::stderr(), "{text}");
-    }
-
-    fn labelled(&mut self, label: &str, color: AnsiColor, message: &str, hint: Option<&str>) {
-        let (bold, dim) = if self.color_stderr() {
-            (Style::new().bold().fg_color(Some(color.into())), Style::new().bold())
-        } else {
-            (Style::new(), Style::new())
-        };
-        let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "{bold}{label}{bold:#}: {message}");
-        if let Some(hint) = hint {
-            let _ = writeln!(stderr, "  {dim}next{dim:#}: {hint}");
-        }
     }
 }

@@ -133,7 +133,8 @@ impl<'a> Collector<'a> {
         let plan = &self.plan.tests[test];
         let values = |metric: &str| -> Vec<Option<f64>> {
             let index = plan.metrics.iter().position(|(wanted, _)| wanted.name == metric);
-            let cases = self.plan.cases.iter().zip(&self.cases).filter(|(case, state)| case.test == test && state.finished);
+            let cases =
+                self.plan.cases.iter().zip(&self.cases).filter(|(case, state)| case.test == test && state.finished);
             cases.map(|(_, state)| index.and_then(|i| state.values[i])).collect()
         };
         let (mut verdict, gates) = difftest_core::gate::judge(&plan.gates, values);

@@ -208,7 +208,10 @@ fn run_suite(
 }
 
 /// The planned descriptions, replaced by what the loaded metrics say of themselves (with digests and variant).
-fn test_infos(plan: &SuitePlan, metrics: &[Vec<Option<std::sync::Arc<dyn difftest_core::metric::Metric>>>]) -> Vec<TestInfo> {
+fn test_infos(
+    plan: &SuitePlan,
+    metrics: &[Vec<Option<std::sync::Arc<dyn difftest_core::metric::Metric>>>],
+) -> Vec<TestInfo> {
     let infos = plan.tests.iter().zip(metrics).enumerate().map(|(index, (test, loaded))| TestInfo {
         name: test.name.clone(),
         metrics: test

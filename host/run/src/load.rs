@@ -55,13 +55,14 @@ impl<'a> Loader<'a> {
         let mut broken = Vec::new();
         let mut metrics = Vec::new();
         for (index, test) in suite.plan.tests.iter().enumerate() {
-            let loaded = test.metrics.iter().map(|(wanted, _)| match self.metric(&wanted.name, &wanted.config, suite) {
-                Ok(metric) => Some(metric),
-                Err(error) => {
-                    broken.push((index, error));
-                    None
-                }
-            });
+            let loaded =
+                test.metrics.iter().map(|(wanted, _)| match self.metric(&wanted.name, &wanted.config, suite) {
+                    Ok(metric) => Some(metric),
+                    Err(error) => {
+                        broken.push((index, error));
+                        None
+                    }
+                });
             metrics.push(loaded.collect());
         }
         let pool = rayon::ThreadPoolBuilder::new()

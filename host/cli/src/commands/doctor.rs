@@ -75,9 +75,11 @@ fn devices() -> Vec<(&'static str, Finding)> {
 }
 
 fn builtin_model() -> Finding {
-    match difftest_diffusion::builtin::unpack("builtin:shapes") {
+    match difftest_diffusion::builtin::unpack("shapes") {
         Ok(folder) => Good(folder.display().to_string()),
-        Err(error) => Bad(error.to_string(), error.hint().unwrap_or_else(|| "free some space or mend its rights".into())),
+        Err(error) => {
+            Bad(error.to_string(), error.hint().unwrap_or_else(|| "free some space or mend its rights".into()))
+        }
     }
 }
 
@@ -92,11 +94,13 @@ fn plugins(named: &[PathBuf]) -> Result<Vec<(&'static str, Finding)>, CliError> 
         let problem = match listed.problem {
             Some(problem) => Some(problem),
             None => registry.inspect(&listed.name).map_or_else(
-                |error| Some(difftest_core::metric::MetricError {
-                    kind: "plugin".into(),
-                    message: error.to_string(),
-                    hint: None,
-                }),
+                |error| {
+                    Some(difftest_core::metric::MetricError {
+                        kind: "plugin".into(),
+                        message: error.to_string(),
+                        hint: None,
+                    })
+                },
                 |inspection| inspection.problem,
             ),
         };
@@ -137,7 +141,11 @@ fn folders(cache: Option<&Path>) -> Vec<(&'static str, Finding)> {
     };
     add("data", runtime::data_folder(), "runtimes and builtin models");
     add("cache", cache.map(Path::to_owned), "compiled plugins, safe to delete");
-    add("runs", Some(Path::new(difftest_store::run_folder::DEFAULT_ROOT).to_owned()), "images of past runs here, safe to delete");
+    add(
+        "runs",
+        Some(Path::new(difftest_store::run_folder::DEFAULT_ROOT).to_owned()),
+        "images of past runs here, safe to delete",
+    );
     found
 }
 

@@ -26,7 +26,8 @@ pub(crate) fn init(args: &InitArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         atomic::write(&path, text.as_bytes())?;
         ui.note(&format!("wrote {}", path.display()));
     }
-    let change = if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
+    let change =
+        if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
     ui.note(&format!("next: {change}difftest run        (and `difftest doctor` if something is missing)"));
     Ok(Exit::Success)
 }

@@ -25,8 +25,9 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
     if let Some(fuel) = fuel {
         limits.fuel = fuel;
     }
-    Registry::discover(&environment::plugin_folders(folders), limits)
-        .map_err(|error| CliError::new("plugins", error.to_string()).hint("name folders that exist with `--plugins DIR`"))
+    Registry::discover(&environment::plugin_folders(folders), limits).map_err(|error| {
+        CliError::new("plugins", error.to_string()).hint("name folders that exist with `--plugins DIR`")
+    })
 }
 
 /// From arguments to plans: the same cases for `list` and `run`.

@@ -108,7 +108,10 @@ fn describe(plugin: &Inspection) -> String {
     row("size", &format!("{} bytes, {} functions, {} modules", plugin.bytes, plugin.functions, plugin.modules));
     row("sha256", &plugin.digest.to_string());
     row("class", &plugin.class.to_string());
-    row("built for", &plugin.wit_version.as_ref().map_or("no difftest:plugin".into(), |v| format!("difftest:plugin {v}")));
+    row(
+        "built for",
+        &plugin.wit_version.as_ref().map_or("no difftest:plugin".into(), |v| format!("difftest:plugin {v}")),
+    );
     row("imports", &plugin.imports.join(", "));
     row("exports", &plugin.exports.join(", "));
     row("made with", &plugin.made_with.join(", "));

@@ -1,7 +1,7 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use difftest_core::digest::Digest;
 use difftest_core::event::Event;
@@ -27,9 +27,12 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let logs = Arc::new(LogRelay::default());
     let relay = Arc::clone(&logs);
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?.with_sink(Arc::new(
-        move |line: difftest_plugin::log::LogLine| relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref()),
+        move |line: difftest_plugin::log::LogLine| {
+            relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref())
+        },
     ));
-    let device = args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
+    let device =
+        args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
     let plans = commands::plans(&args.selection, &registry, ui)?;
     let suites: Vec<_> = plans
         .into_iter()
@@ -65,10 +68,11 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             width: terminal_width(),
         },
     );
-    let (conclusion, fatal) = conduct::conduct(&suites, &loader, &mut folder, &options, &CANCEL, &mut |event: &Event| {
-        results.apply(event);
-        terminal.event(event);
-    });
+    let (conclusion, fatal) =
+        conduct::conduct(&suites, &loader, &mut folder, &options, &CANCEL, &mut |event: &Event| {
+            results.apply(event);
+            terminal.event(event);
+        });
     if let Some(error) = fatal {
         results.fatal(error.clone());
         ui.error(&error.message, error.hint.as_deref());
@@ -97,7 +101,8 @@ fn check_writable(output: &std::path::Path) -> Result<(), CliError> {
         return Ok(());
     }
     atomic::write(output, b"")?;
-    std::fs::remove_file(output).map_err(|e| CliError::new("write", format!("cannot replace {}: {e}", output.display())))
+    std::fs::remove_file(output)
+        .map_err(|e| CliError::new("write", format!("cannot replace {}: {e}", output.display())))
 }
 
 /// The first Ctrl-C ends the run in good order; the second ends the process.

@@ -91,7 +91,8 @@ fn a_class_that_is_not_supported() {
     .says(&["KandinskyPipeline", "StableDiffusionPipeline"]);
     run_on_spoilt(|model| {
         let file = model.join("unet/config.json");
-        let text = fs::read_to_string(&file).unwrap().replace("\"UNetMidBlock2DCrossAttn\"", "\"UNetMidBlock2DSimple\"");
+        let text =
+            fs::read_to_string(&file).unwrap().replace("\"UNetMidBlock2DCrossAttn\"", "\"UNetMidBlock2DSimple\"");
         fs::write(&file, text).unwrap();
     })
     .exits(2)

@@ -24,12 +24,9 @@ fn rest_goes_on(env: &TestEnv, bad: &str, more: &[&str], says: &[&str]) {
 
 #[test]
 fn attacks_cost_their_own_test_only() {
-    for (attack, says) in [
-        ("panic", "panic"),
-        ("nan-score", "NaN"),
-        ("endless-loop", "fuel"),
-        ("memory-bomb", "memory"),
-    ] {
+    for (attack, says) in
+        [("panic", "panic"), ("nan-score", "NaN"), ("endless-loop", "fuel"), ("memory-bomb", "memory")]
+    {
         let env = TestEnv::new();
         let bad = format!("metrics = [{{ name = \"hostile/attack\", config = {{ attack = \"{attack}\" }} }}]");
         rest_goes_on(&env, &bad, &["--fuel", "200000000"], &["hostile", says]);

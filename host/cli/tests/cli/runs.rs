@@ -65,7 +65,9 @@ fn a_failing_suite_says_which_test_and_by_how_much() {
 fn fail_fast_begins_nothing_after_the_first_failure() {
     let env = TestEnv::new();
     let test = |name: &str, min: f64| {
-        format!("[[test]]\nname = \"{name}\"\nprompts = [\"a red circle\"]\nseeds = [1, 2, 3, 4, 5, 6, 7, 8]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\nthreshold = {{ \"image-stats/brightness\" = {{ min = {min} }} }}\n\n")
+        format!(
+            "[[test]]\nname = \"{name}\"\nprompts = [\"a red circle\"]\nseeds = [1, 2, 3, 4, 5, 6, 7, 8]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\nthreshold = {{ \"image-stats/brightness\" = {{ min = {min} }} }}\n\n"
+        )
     };
     let suite = format!("model = \"builtin:shapes\"\n{}{}{}", test("a", 0.99), test("b", 0.0), test("c", 0.0));
     env.run_suite(&suite, &["-x", "-j", "1", "--output", "results.json"]).exits(1);
