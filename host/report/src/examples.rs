@@ -64,7 +64,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         environment: vec![
             ("device".to_owned(), "cpu".to_owned()),
             ("noise".to_owned(), "torch-cpu".to_owned()),
-            ("runtime".to_owned(), "onnxruntime 1.31.0".to_owned()),
+            ("onnxruntime".to_owned(), "1.31.1".to_owned()),
         ],
     };
     let started = Event::RunStarted {

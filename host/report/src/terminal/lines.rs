@@ -29,7 +29,7 @@ pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
     if let Some(generator) = &suite.generator {
         parts.push(format!("{} ({})", safe(&generator.model), safe(&generator.kind)));
         // Versions and the device; the rest is in the results.
-        let wanted = |name: &str| matches!(name, "device" | "runtime" | "threads");
+        let wanted = |name: &str| matches!(name, "device" | "onnxruntime" | "threads");
         let environment = generator.environment.iter().filter(|(name, _)| wanted(name));
         parts.extend(environment.map(|(name, value)| format!("{} {}", safe(name), safe(value))));
     }
