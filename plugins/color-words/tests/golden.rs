@@ -1,6 +1,6 @@
 //! The shares against the same method in NumPy, scikit-image and SciPy, and whether the score tells a right prompt from
 //! a wrong one. `golden/make.py` computes the expected values.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

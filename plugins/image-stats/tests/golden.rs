@@ -1,6 +1,6 @@
 //! Every statistic against its NumPy / scikit-image value, over photographs, a drawing, generated pictures and crops
 //! one pixel wide. `golden/make.py` computes the expected values.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::path::Path;
 

@@ -25,6 +25,18 @@ pub fn slug(value: &str) -> String {
     }
 }
 
+/// The id as it is, or cut to the 128 characters that the host takes, with the hash of the whole at its end.
+#[must_use]
+pub fn fit(id: String) -> String {
+    const MOST: usize = 128;
+    const HASH: usize = 9;
+    if id.chars().count() <= MOST {
+        return id;
+    }
+    let kept: String = id.chars().take(MOST - HASH).collect();
+    format!("{kept}~{}", hash(&id))
+}
+
 /// 8 hexadecimal digits of the 64-bit FNV-1a hash.
 fn hash(value: &str) -> String {
     let hash = value
@@ -51,6 +63,10 @@ mod tests {
         assert_ne!(slug("!!!"), slug("???"));
         let long = |end: &str| slug(&format!("{}{end}", "a very long value that says more and more "));
         assert_ne!(long("1"), long("2"));
+        let wide = |end: &str| fit(format!("{}{end}", "ü".repeat(200)));
+        assert_ne!(wide("1"), wide("2"));
+        assert_eq!(wide("1").chars().count(), 128);
+        assert_eq!(fit("ü".repeat(128)), "ü".repeat(128));
         assert!(long("1").chars().count() <= LONGEST + 9, "{}", long("1"));
     }
 }

@@ -9,7 +9,7 @@ use difftest_sdk::{Error, Prompt};
 
 use crate::config::{Config, OneOrMany};
 use crate::draw::Draws;
-use crate::id::slug;
+use crate::id::{fit, slug};
 use crate::lists;
 use crate::template::{Template, is_name};
 
@@ -155,7 +155,7 @@ impl Block {
             (Some(prefix), "") => prefix.clone(),
             (Some(prefix), own) => format!("{prefix}:{own}"),
         };
-        let mut prompt = Prompt::new(self.template.render(value)).id(id);
+        let mut prompt = Prompt::new(self.template.render(value)).id(fit(id));
         if let Some(negative) = negative {
             prompt = prompt.negative(negative.render(value));
         }
