@@ -130,9 +130,9 @@ fn bytes_below(folder: &Path) -> u64 {
     lengths.max().unwrap_or(0)
 }
 
-/// Words of pip, requests, urllib3 and the systems' resolvers for a network that does not answer.
+/// Words of pip, urllib3, uv and the systems' resolvers for a network that does not answer.
 fn is_offline(said: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 9] = [
         "NewConnectionError",
         "NameResolutionError",
         "Temporary failure in name resolution",
@@ -140,6 +140,7 @@ fn is_offline(said: &str) -> bool {
         "ReadTimeoutError",
         "ProxyError",
         "Network is unreachable",
+        "failed to lookup address information",
         // an index that was reached knows every version of a package it has
         "(from versions: none)",
     ];
