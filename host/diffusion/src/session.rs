@@ -130,32 +130,31 @@ impl Network {
 }
 
 fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Session> {
-    let build = |builder: SessionBuilder| {
-        let builder = builder
-            // Not for speed alone: below this level, convolutions of a batch of one depend on the number of threads.
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(options.threads.max(1))?
-            .with_inter_threads(1)?
-            .with_memory_pattern(true)?
-            // Without a policy, the runtime would pick accelerators by itself.
-            .with_auto_device(AutoDevicePolicy::PreferCPU)?
-            // Lanes compete for the same cores; a waiting thread that spins would take one from a working lane.
-            .with_intra_op_spinning(options.lanes <= 1)?
-            .with_log_level(ort::logging::LogLevel::Error)?;
-        options.device.register(builder)
-    };
     let folder = weights.root().to_str().ok_or_else(|| Error::WeightsPlace {
         folder: weights.root().to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
-    let builder = SessionBuilder::new(&environment::get(options.device)?).map_err(|error| failed(name, error))?;
-    build(builder)
-        .and_then(|builder| builder.with_config_entry("session.model_external_initializers_file_folder_path", folder))
-        .map_err(|error| failed(name, error))?
-        .commit_from_memory(model)
-        .map_err(|error| failed(name, error))
+    let environment = environment::get(options.device)?;
+    let commit = || configure(SessionBuilder::new(&environment)?, options, folder)?.commit_from_memory(model);
+    commit().map_err(|error| failed(name, error))
 }
 
-fn failed<R>(network: &str, error: ort::Error<R>) -> Error {
+fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) -> ort::Result<SessionBuilder> {
+    let builder = builder
+        // Not for speed alone: below this level, convolutions of a batch of one depend on the number of threads.
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(options.threads.max(1))?
+        .with_inter_threads(1)?
+        .with_memory_pattern(true)?
+        // Without a policy, the runtime would pick accelerators by itself.
+        .with_auto_device(AutoDevicePolicy::PreferCPU)?
+        // Lanes compete for the same cores; a waiting thread that spins would take one from a working lane.
+        .with_intra_op_spinning(options.lanes <= 1)?
+        .with_log_level(ort::logging::LogLevel::Error)?
+        .with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
+    options.device.register(builder)
+}
+
+fn failed(network: &str, error: ort::Error) -> Error {
     Error::Network { network: network.to_owned(), detail: error.to_string() }
 }

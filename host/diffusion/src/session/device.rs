@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ort::ep;
-use ort::session::builder::{BuilderResult, SessionBuilder};
+use ort::session::builder::SessionBuilder;
 
 /// A device, as `--device` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -56,7 +56,7 @@ impl fmt::Display for Device {
 
 impl Device {
     /// Registers what the device needs; a runtime without it is an error, never a silent run on the CPU.
-    pub(super) fn register(self, builder: SessionBuilder) -> BuilderResult {
+    pub(super) fn register(self, builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         let provider = match self {
             Self::Cpu => return Ok(builder),
             Self::Cuda(number) => ep::CUDA::default()
@@ -68,7 +68,7 @@ impl Device {
             Self::CoreMl => ep::CoreML::default().with_model_format(ep::coreml::ModelFormat::MLProgram).build(),
             Self::OpenVino => ep::OpenVINO::default().build(),
         };
-        builder.with_execution_providers([provider.error_on_failure()])
+        Ok(builder.with_execution_providers([provider.error_on_failure()])?)
     }
 }
 

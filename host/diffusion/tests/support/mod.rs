@@ -1,5 +1,5 @@
 //! What the network tests share: where data lies, how to read it, how to compare.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

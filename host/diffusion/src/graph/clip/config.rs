@@ -143,7 +143,7 @@ impl TowerConfig {
             activation,
             epsilon: reader.take("layer_norm_eps", "a number", 1e-5)?,
         };
-        if tower.width % tower.heads != 0 {
+        if !tower.width.is_multiple_of(tower.heads) {
             let expected = format!("a divisor of hidden_size {}", tower.width);
             return Err(reader.wrong("num_attention_heads", &expected, Some(&json!(tower.heads))));
         }
