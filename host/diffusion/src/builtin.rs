@@ -88,13 +88,13 @@ pub fn names() -> String {
     MODELS.map(|(name, _)| format!("builtin:{name}")).join(", ")
 }
 
-/// The folder of a built-in model, whole, in the data folder.
+/// The folder of a built-in model, whole, in the data folder; `name` is as [`names`] gives it, or without `builtin:`.
 ///
 /// # Errors
 /// [`BuiltinError`]: an unknown name, or a data folder that cannot be written although something has to be.
 pub fn unpack(name: &str) -> Result<PathBuf, BuiltinError> {
     let data = data_folder().ok_or(BuiltinError::NoDataFolder)?;
-    unpack_into(&data.join("models"), name)
+    unpack_into(&data.join("models"), name.strip_prefix("builtin:").unwrap_or(name))
 }
 
 fn unpack_into(models: &Path, name: &str) -> Result<PathBuf, BuiltinError> {

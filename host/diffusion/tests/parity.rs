@@ -1,7 +1,7 @@
 //! `builtin:shapes` against diffusers and transformers, on every case of `golden/shapes`. Shown with `--nocapture`.
 //!
 //! Needs ONNX Runtime: `cargo xtask test` provides it. Without it these tests fail, they are never skipped.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};

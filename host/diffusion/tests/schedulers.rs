@@ -1,7 +1,7 @@
 //! Our schedulers against diffusers', driven by a pseudo-model. `golden/sampling/make_schedulers.py` made the values.
 //! Bit equality is not on offer: with Intel's vector library torch's own square root is off by one in the last place in a
 //! sixth of all cases.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use difftest_diffusion::scheduler::{Kind, SchedulerConfig, SchedulerError};
 use serde_json::{Value, json};
