@@ -4,15 +4,17 @@
 //! case is done, `SuiteFinished`; `RunFinished` last, also after an interrupt. Events of different cases interleave; for one case
 //! they come in the order `CaseStarted`, `Step`*, `Generated`, `Scored`*, `CaseFinished`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::gate::GateResult;
 use crate::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
-use crate::metric::{MetricError, MetricInfo, Score};
+use crate::metric::{MetricError, MetricInfo, PluginId, Score};
 
 /// Version of this stream; goes up whenever a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;
@@ -138,10 +140,31 @@ pub enum Event {
 pub struct TestInfo {
     /// Its name.
     pub name: String,
+    /// The plugin that made its prompts, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PromptOrigin>,
     /// Its metrics.
     pub metrics: Vec<MetricInfo>,
+    /// Config by metric name, for those that were given one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub configs: BTreeMap<String, Value>,
     /// How many cases it has.
     pub cases: usize,
+}
+
+/// The plugin that made a test's prompts, and what it was asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PromptOrigin {
+    /// `plugin` or `plugin/generator`.
+    pub generator: String,
+    /// The plugin, pinned.
+    pub plugin: PluginId,
+    /// Its config.
+    pub config: Value,
+    /// The seed it got.
+    pub seed: u64,
+    /// At most this many prompts.
+    pub limit: u32,
 }
 
 /// A case as reports need it.

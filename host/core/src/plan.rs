@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::gate::Gate;
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
-use crate::suite::{MetricUse, ModelSpec};
+use crate::suite::{MetricUse, ModelSpec, PromptSource};
 
 pub use expand::expand;
 
@@ -38,6 +38,8 @@ pub struct SuitePlan {
 pub struct TestPlan {
     /// Its name, unique inside the suite.
     pub name: String,
+    /// Where its prompts came from.
+    pub prompts: PromptSource,
     /// Its metrics with their resolved description, in the order of the file.
     pub metrics: Vec<(MetricUse, MetricInfo)>,
     /// What its scores must satisfy.

@@ -40,7 +40,13 @@ fn metrics() -> Vec<MetricInfo> {
 
 /// The beginning of a run of one suite with the tests `base` and `colours`, `per_test` cases each.
 pub(crate) fn start(per_test: usize) -> Vec<Event> {
-    let tests = ["base", "colours"].map(|name| TestInfo { name: name.to_owned(), metrics: metrics(), cases: per_test });
+    let tests = ["base", "colours"].map(|name| TestInfo {
+        name: name.to_owned(),
+        prompts: None,
+        metrics: metrics(),
+        configs: std::collections::BTreeMap::new(),
+        cases: per_test,
+    });
     let cases = (0..2 * per_test).map(|index| {
         let (test, place) = (index / per_test, index % per_test);
         let name = &tests[test].name;

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
 use difftest_core::digest::Digest;
-use difftest_core::event::{self, CaseInfo, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
+use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
 use difftest_core::plan::SuitePlan;
 use difftest_store::run_folder::{self, RunFolder};
 
 use crate::cancel::Cancel;
 use crate::collect::{Collector, from_metric};
+use crate::describe;
 use crate::load::{Loaded, Loader};
 use crate::stages::{Message, Stages};
 
@@ -155,8 +156,8 @@ fn run_suite(
         suite: plan.suite.clone(),
         digest: suite.digest,
         generator: generator.info().clone(),
-        tests: test_infos(plan, &metrics),
-        cases: case_infos(plan),
+        tests: describe::tests(plan, &metrics, loader),
+        cases: describe::cases(plan),
     })?;
     let image_paths: Vec<PathBuf> = plan
         .cases
@@ -205,33 +206,4 @@ fn run_suite(
     });
     let ended = collector.end(sink).and_then(|()| sink(Event::SuiteFinished { suite: plan.suite.clone() }));
     outcome.and(ended)
-}
-
-/// The planned descriptions, replaced by what the loaded metrics say of themselves (with digests and variant).
-fn test_infos(
-    plan: &SuitePlan,
-    metrics: &[Vec<Option<std::sync::Arc<dyn difftest_core::metric::Metric>>>],
-) -> Vec<TestInfo> {
-    let infos = plan.tests.iter().zip(metrics).enumerate().map(|(index, (test, loaded))| TestInfo {
-        name: test.name.clone(),
-        metrics: test
-            .metrics
-            .iter()
-            .zip(loaded)
-            .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
-            .collect(),
-        cases: plan.cases.iter().filter(|case| case.test == index).count(),
-    });
-    infos.collect()
-}
-
-fn case_infos(plan: &SuitePlan) -> Vec<CaseInfo> {
-    let infos = plan.cases.iter().map(|case| CaseInfo {
-        id: case.id.clone(),
-        test: case.test,
-        prompt: (*case.prompt).clone(),
-        seed: case.seed,
-        settings: (*case.settings).clone(),
-    });
-    infos.collect()
 }

@@ -14,6 +14,7 @@
 //! | [`stages`] | the threads and channels above, for one suite |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
+//! | `describe` | the plan as the event stream tells it |
 //! | [`cancel`] | how a run is stopped |
 //!
 //! Invariants: scores and pixels do not depend on threads, lanes or batches; a case's events come in the order that
@@ -24,5 +25,6 @@ pub mod cancel;
 pub mod catalog;
 pub mod collect;
 pub mod conduct;
+mod describe;
 pub mod load;
 pub mod stages;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use difftest_core::event::ErrorInfo;
+use difftest_core::event::{ErrorInfo, PromptOrigin};
 use difftest_core::generate::Generator;
 use difftest_core::metric::{Metric, MetricError};
-use difftest_core::suite::ModelSpec;
+use difftest_core::suite::{ModelSpec, PromptSource};
 use difftest_diffusion::clip::ClipScore;
 use difftest_diffusion::pipeline::{Options, StableDiffusion};
 use difftest_plugin::Registry;
@@ -72,6 +72,13 @@ impl<'a> Loader<'a> {
             .build()
             .map_err(|error| info("threads", format!("cannot start {} threads: {error}", self.threads), None))?;
         Ok(Loaded { generator, metrics, broken, pool })
+    }
+
+    /// The plugin that made a test's prompts, pinned. It was loaded for the plan, so this costs nothing.
+    pub(crate) fn prompt_origin(&self, source: &PromptSource) -> Option<PromptOrigin> {
+        let PromptSource::Generator { name, config, seed, limit, .. } = source else { return None };
+        let plugin = self.registry.prompt_generator(name).ok()?.plugin().clone();
+        Some(PromptOrigin { generator: name.clone(), plugin, config: config.clone(), seed: *seed, limit: *limit })
     }
 
     fn generator(&self, model: &ModelSpec, base: &Path) -> Result<Arc<dyn Generator>, ErrorInfo> {

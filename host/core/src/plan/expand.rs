@@ -72,7 +72,7 @@ impl Expansion<'_> {
         if let Some(rows) = self.rows(test, seeds_override, &mut refused) {
             self.cases(index, test, &rows);
         }
-        TestPlan { name: test.name.clone(), metrics, gates, refused }
+        TestPlan { name: test.name.clone(), prompts: test.prompts.clone(), metrics, gates, refused }
     }
 
     /// A name that is not there and a config that breaks its schema are mistakes in the suite. Anything else (a plugin that

@@ -186,7 +186,9 @@ fn planned_test(info: &TestInfo) -> TestResult {
     TestResult {
         name: info.name.clone(),
         verdict: Verdict::NotRun,
+        prompts: info.prompts.clone(),
         metrics: info.metrics.clone(),
+        configs: info.configs.clone(),
         gates: Vec::new(),
         errors: Vec::new(),
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use difftest_core::digest::Digest;
-use difftest_core::event::{Conclusion, ErrorInfo, Verdict};
+use difftest_core::event::{Conclusion, ErrorInfo, PromptOrigin, Verdict};
 use difftest_core::gate::GateResult;
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::metric::{Detail, MetricError, MetricInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Version of the document; goes up whenever a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
@@ -84,8 +85,14 @@ pub struct TestResult {
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// The plugin that made its prompts, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PromptOrigin>,
     /// Its metrics: exact variant, plugin digest, model digests.
     pub metrics: Vec<MetricInfo>,
+    /// Config by metric name, for those that were given one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub configs: BTreeMap<String, Value>,
     /// Its gates with what was found.
     pub gates: Vec<GateRecord>,
     /// What kept it from a verdict, worst first.

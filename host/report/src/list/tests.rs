@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use difftest_core::gate::Gate;
 use difftest_core::metric::{Direction, MetricSource};
 use difftest_core::plan::Case;
-use difftest_core::suite::MetricUse;
+use difftest_core::suite::{MetricUse, PromptSource};
 
 use super::*;
 
@@ -28,6 +28,7 @@ fn plan(cases: usize) -> SuitePlan {
     };
     let gate = |of, min, max| Gate { metric: "clip_score".to_owned(), of, bound: Bound { min, max }, span: 0..0 };
     let test = TestPlan {
+        prompts: PromptSource::List(Vec::new()),
         name: "base".to_owned(),
         metrics: vec![metric("clip_score"), metric("image-stats/entropy")],
         gates: vec![gate(Statistic::Mean, Some(0.25), None), gate(Statistic::Percentile(10), Some(0.1), Some(0.9))],
@@ -35,7 +36,13 @@ fn plan(cases: usize) -> SuitePlan {
     };
     let refused =
         MetricError { kind: "panic".to_owned(), message: "plugin x\u{1b}[2J panicked".to_owned(), hint: None };
-    let broken = TestPlan { name: "broken".to_owned(), metrics: Vec::new(), gates: Vec::new(), refused: vec![refused] };
+    let broken = TestPlan {
+        name: "broken".to_owned(),
+        prompts: PromptSource::List(Vec::new()),
+        metrics: Vec::new(),
+        gates: Vec::new(),
+        refused: vec![refused],
+    };
     let settings = Arc::new(Settings { steps: Some(4), ..Settings::default() });
     let case = |i: usize| {
         let id = format!("p{i}");
