@@ -104,8 +104,9 @@ pub enum LoadCause {
     CoreModule { path: PathBuf },
     #[error("{} was built for difftest:plugin {theirs}, this host has {}", path.display(), crate::WIT_VERSION)]
     WrongVersion { path: PathBuf, theirs: String },
-    #[error("{} imports `{import}`: {reason}", path.display())]
-    ForbiddenImport { path: PathBuf, import: String, reason: String },
+    /// One import of each package that is refused, with the reason.
+    #[error("{} imports {}", path.display(), refused(imports))]
+    ForbiddenImport { path: PathBuf, imports: Vec<(String, &'static str)> },
     #[error("{} exports neither `metric` nor `prompts` of difftest:plugin; it exports {}", path.display(), quoted(exports))]
     NoExport { path: PathBuf, exports: Vec<String> },
     #[error("{} needs `{interface}`, which this host knows but does not run yet", path.display())]
@@ -126,6 +127,10 @@ pub enum LoadCause {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn refused(imports: &[(String, &'static str)]) -> String {
+    imports.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect::<Vec<_>>().join(", ")
 }
 
 fn quoted(names: &[String]) -> String {

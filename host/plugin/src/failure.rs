@@ -135,21 +135,29 @@ fn panic_text(stderr: &[u8]) -> Option<String> {
 
 /// The innermost functions of the plugin, where the file still has their names.
 fn frames(error: &wasmtime::Error) -> Option<String> {
-    const SHOWN: usize = 12;
+    const SHOWN: usize = 8;
     let trace = error.downcast_ref::<WasmBacktrace>()?;
-    let names: Vec<_> = trace
-        .frames()
-        .iter()
-        .map(|frame| text::line(frame.func_name().unwrap_or("a function without a name"), 160))
-        // the machinery of a panic says nothing about where it came from
-        .skip_while(|name| {
-            name.contains("panic") || name == "abort" || name.contains("rust_start") || name.contains("__rustc")
-        })
-        .collect();
+    let name = |frame: &wasmtime::FrameInfo| {
+        let name = frame.func_name().unwrap_or("a function without a name");
+        text::line(&format!("{:#}", rustc_demangle::demangle(name)), 120)
+    };
+    // the machinery of a panic says nothing about where it came from
+    let machinery =
+        |name: &String| ["std::", "core::", "__rustc::", "rust_", "abort"].iter().any(|start| name.starts_with(start));
+    let mut names: Vec<(String, u32)> = Vec::new();
+    for name in trace.frames().iter().map(name).skip_while(machinery) {
+        match names.last_mut() {
+            Some((last, times)) if *last == name => *times += 1,
+            _ => names.push((name, 1)),
+        }
+    }
     if names.is_empty() {
         return None;
     }
-    let mut lines: Vec<_> = names.iter().take(SHOWN).map(|name| format!("  in {name}")).collect();
+    let line = |(name, times): &(String, u32)| {
+        if *times > 1 { format!("  in {name} (again and again)") } else { format!("  in {name}") }
+    };
+    let mut lines: Vec<_> = names.iter().take(SHOWN).map(line).collect();
     if names.len() > SHOWN {
         lines.push(format!("  and {} more", names.len() - SHOWN));
     }

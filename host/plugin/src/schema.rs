@@ -96,7 +96,10 @@ pub(crate) fn check(schema: Option<&Schema>, config: &Value, place: &Place<'_>) 
                     let at = error.instance_path().to_string();
                     let at =
                         if at.is_empty() { "config".to_owned() } else { format!("config{}", at.replace('/', ".")) };
-                    format!("{}: {}", text::line(&at, 200), text::line(&error.to_string(), 300))
+                    let choices = schema.value.pointer(error.schema_path().as_str()).and_then(choices);
+                    let what = choices
+                        .map_or_else(|| error.to_string(), |known| one_of(&error.instance().to_string(), &known));
+                    format!("{}: {}", text::line(&at, 200), text::line(&what, 600))
                 })
                 .collect();
             if !wrong.is_empty() {
@@ -106,6 +109,19 @@ pub(crate) fn check(schema: Option<&Schema>, config: &Value, place: &Place<'_>) 
         }
     }
     Ok(sorted(config).to_string())
+}
+
+/// The constants of a list of alternatives, where each is one: how an `enum` with documented variants looks as a schema.
+fn choices(alternatives: &Value) -> Option<Vec<String>> {
+    alternatives.as_array()?.iter().map(|one| Some(one.as_object()?.get("const")?.to_string())).collect()
+}
+
+/// What jsonschema says only as "not valid under any of the schemas".
+fn one_of(given: &str, known: &[String]) -> String {
+    let likeness = |name: &&String| (strsim::jaro_winkler(given, name) * 1e6) as u64;
+    let nearest = known.iter().max_by_key(likeness).filter(|name| likeness(name) > 850_000);
+    let nearest = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    format!("{given} is not one of {}{nearest}", known.join(", "))
 }
 
 fn sorted(value: Value) -> Value {
@@ -158,6 +174,21 @@ mod tests {
         assert_eq!(check(None, &Value::Null, &PLACE).unwrap(), "{}");
         assert_eq!(check(None, &json!({}), &PLACE).unwrap(), "{}");
         assert!(check(None, &json!({ "size": 1 }), &PLACE).unwrap_err().message.contains("was given `size`"));
+    }
+
+    #[test]
+    fn alternatives_are_named() {
+        let schema = parse(&json!({
+            "properties": { "mode": { "$ref": "#/$defs/Mode" } },
+            "$defs": { "Mode": { "oneOf": [{ "const": "fast", "description": "Quick." }, { "const": "exact" }] } },
+        }))
+        .unwrap();
+        let says = |mode: &str| check(Some(&schema), &json!({ "mode": mode }), &PLACE).unwrap_err().message;
+        assert!(
+            says("exakt")
+                .ends_with("config.mode: \"exakt\" is not one of \"fast\", \"exact\"; did you mean \"exact\"?")
+        );
+        assert!(says("zzz").ends_with("\"zzz\" is not one of \"fast\", \"exact\""));
     }
 
     #[test]

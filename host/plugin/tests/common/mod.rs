@@ -1,0 +1,114 @@
+//! The real plugins, built once, and images to measure.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::SystemTime;
+
+use difftest_core::image::Image;
+use difftest_core::metric::{Metric, MetricError, Sample, Score};
+use difftest_plugin::log::LogLine;
+use difftest_plugin::{Limits, Registry, RegistryError};
+use serde_json::Value;
+
+/// Components of first-party plugins and the examples of `hostile`, by the name of their target.
+const PLUGINS: [&str; 3] = ["hostile", "image_stats", "prompt_matrix"];
+const EXAMPLES: [&str; 3] = ["forbidden_sockets", "forbidden_files", "forbidden_clock"];
+
+/// Where they are, built first where they are missing or older than what they are made of.
+static COMPONENTS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
+    let release = workspace().join("target/wasm32-wasip2/release");
+    let plugins = PLUGINS.map(|name| (name.to_owned(), release.join(name).with_extension("wasm")));
+    let examples = EXAMPLES.map(|name| (name.to_owned(), release.join("examples").join(name).with_extension("wasm")));
+    let components: HashMap<_, _> = plugins.into_iter().chain(examples).collect();
+    let sources = ["sdk/rust", "wit", "plugins/hostile", "plugins/image-stats", "plugins/prompt-matrix"];
+    let changed = sources.iter().map(|folder| newest(&workspace().join(folder))).max().unwrap();
+    if components.values().all(|path| modified(path).is_some_and(|built| built >= changed)) {
+        return components;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace()).args(["build", "--release", "--target", "wasm32-wasip2", "--lib"]);
+    command.arg("--target-dir").arg(workspace().join("target"));
+    command.args(["-p", "hostile", "-p", "image-stats", "-p", "prompt-matrix"]);
+    for name in EXAMPLES {
+        command.args(["--example", name]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "the plugins do not build:\n{}", String::from_utf8_lossy(&output.stderr));
+    components
+});
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// When any Rust source, manifest or WIT below `folder` was last changed; tests do not go into components.
+fn newest(folder: &Path) -> SystemTime {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let times = entries.filter_map(|path| match path.extension().and_then(|extension| extension.to_str()) {
+        _ if path.is_dir() => (!path.ends_with("tests")).then(|| newest(&path)),
+        Some("rs" | "toml" | "wit") => modified(&path),
+        _ => None,
+    });
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The component of a plugin or of one of its examples.
+pub fn component(name: &str) -> &'static Path {
+    COMPONENTS.get(name).unwrap_or_else(|| panic!("no component `{name}` was built: {COMPONENTS:?}"))
+}
+
+/// A registry over these component files, and the lines its plugins log.
+pub fn registry_of(files: &[&Path], limits: Limits) -> (Registry, Arc<Mutex<Vec<LogLine>>>) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    let files: Vec<_> = files.iter().map(|file| file.to_path_buf()).collect();
+    let registry = Registry::discover(&files, limits)
+        .unwrap()
+        .with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")))
+        .with_sink(Arc::new(move |line| sink.lock().unwrap().push(line)));
+    (registry, lines)
+}
+
+pub fn hostile(limits: Limits) -> (Registry, Arc<Mutex<Vec<LogLine>>>) {
+    registry_of(&[component("hostile")], limits)
+}
+
+/// A gradient, so that every pixel differs from its neighbours.
+pub fn image(width: u32, height: u32) -> Image {
+    let pixel = |i: u32| [(i % width * 7) as u8, (i / width * 5) as u8, (i % 251) as u8];
+    Image::new(width, height, (0..width * height).flat_map(pixel).collect::<Vec<_>>()).unwrap()
+}
+
+pub fn sample(id: &str) -> Sample {
+    Sample { id: id.to_owned(), prompt: "a red circle".into(), negative_prompt: None, seed: 42, attributes: Vec::new() }
+}
+
+/// One image through a metric.
+pub fn measure(registry: &Registry, name: &str, config: &Value, image: &Image) -> Result<Score, MetricError> {
+    let metric = registry.metric(name, config).unwrap_or_else(|error| panic!("{error}"));
+    metric.measure(&[(image.clone(), sample("suite::test[a,42]"))]).remove(0)
+}
+
+/// Why `name` cannot be had, as the run records it.
+pub fn refusal(registry: &Registry, name: &str) -> MetricError {
+    match registry.metric(name, &Value::Null) {
+        Err(RegistryError::Load(error)) => error.into(),
+        Err(RegistryError::Refused(error)) => error,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("`{name}` was loaded"),
+    }
+}
+
+/// Nothing in `text` may change how a terminal shows what is around it.
+pub fn assert_harmless(text: &str) {
+    let harmful = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+    assert!(!text.contains(harmful), "{text:?}");
+}
