@@ -143,6 +143,30 @@ fn each_limit_can_be_lowered() {
     }
 }
 
+/// Limits that the attacks do not reach because another one stops them first.
+#[test]
+fn limits_behind_limits() {
+    let (registry, _) = hostile(Limits { details: 0, resize_pixels: 10, prompt_chars: 3, ..Limits::default() });
+    let failure = |attack: &str| {
+        let error =
+            measure(&registry, "hostile/attack", &json!({ "attack": attack }), &image(64, 64)).expect_err(attack);
+        format!("{}: {}", error.kind, error.message)
+    };
+    let details = failure("escapes-in-detail");
+    assert!(
+        details.starts_with("output: ") && details.ends_with("its score has 1 details, 0 is the most"),
+        "{details}"
+    );
+    let pixels = failure("handle-flood");
+    assert!(
+        pixels.starts_with("host-memory: ") && pixels.contains("takes 64 pixels to make, 10 is the most"),
+        "{pixels}"
+    );
+    let prompts =
+        registry.prompt_generator("hostile").unwrap().prompts(&json!({ "attack": "none" }), 7, 3).unwrap_err();
+    assert!(prompts.message.contains("prompt 1 has text of 12 characters, 3 is the most"), "{prompts}");
+}
+
 #[test]
 fn attacks_of_a_prompt_generator() {
     let (registry, _) = hostile(Limits::default());
