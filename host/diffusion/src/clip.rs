@@ -71,6 +71,7 @@ impl ClipError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Repository(error) => error.hint(),
+            Self::Network(error) => error.hint(),
             _ => None,
         }
     }

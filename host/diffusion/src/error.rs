@@ -107,7 +107,7 @@ pub enum Error {
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
     /// The ONNX Runtime library that was found does not work.
-    #[error("cannot use the ONNX Runtime library {}: {why}; `difftest runtime install` provides one", path.display())]
+    #[error("cannot use the ONNX Runtime library {}: {why}", path.display())]
     Library {
         /// The library.
         path: PathBuf,
@@ -122,6 +122,18 @@ pub enum Error {
         /// The runtime's own words.
         detail: String,
     },
+}
+
+impl Error {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Runtime(error) => Some(error.hint()),
+            Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with a tensor of a weights file.

@@ -8,6 +8,7 @@ use difftest_core::plan::{self, Unknown};
 use difftest_core::suite::{ModelSpec, Suite};
 use difftest_diffusion::clip::{self, ClipScore};
 use difftest_diffusion::images::ImageFolder;
+use difftest_diffusion::pipeline::described;
 use difftest_plugin::Registry;
 use serde_json::Value;
 
@@ -78,7 +79,7 @@ impl plan::Catalog for Catalog<'_> {
         }
         let model = self.clip.clone().map_err(Unknown::Refused)?;
         ClipScore::describe(&model, &self.folder).map_err(|error| {
-            Unknown::Refused(MetricError { kind: "model".into(), message: error.to_string(), hint: error.hint() })
+            Unknown::Refused(MetricError { kind: "model".into(), message: described(&error), hint: error.hint() })
         })
     }
 

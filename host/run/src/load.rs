@@ -9,8 +9,8 @@ use difftest_core::generate::Generator;
 use difftest_core::metric::{Metric, MetricError};
 use difftest_core::suite::{ModelSpec, PromptSource};
 use difftest_diffusion::clip::ClipScore;
-use difftest_diffusion::pipeline::{Options, StableDiffusion};
-use difftest_plugin::Registry;
+use difftest_diffusion::pipeline::{Options, StableDiffusion, described};
+use difftest_plugin::{Registry, RegistryError};
 
 use crate::catalog::{self, CLIP_SCORE};
 use crate::conduct::{LogRelay, SuiteRun};
@@ -94,7 +94,7 @@ impl<'a> Loader<'a> {
                     return Ok(Arc::clone(generator));
                 }
                 let model = StableDiffusion::load(reference, base, &self.options)
-                    .map_err(|error| info("model", error.to_string(), error.hint()))?;
+                    .map_err(|error| info("model", described(&error), error.hint()))?;
                 let generator: Arc<dyn Generator> = Arc::new(model);
                 // Another model is let go before the next is loaded: two large ones may not fit.
                 open.clear();
@@ -110,7 +110,11 @@ impl<'a> Loader<'a> {
         }
         match self.registry.metric(name, config) {
             Ok(metric) => Ok(Arc::new(metric)),
-            Err(error) => Err(MetricError { kind: "plugin".into(), message: error.to_string(), hint: None }),
+            Err(RegistryError::Refused(error)) => Err(error),
+            Err(RegistryError::Load(error)) => Err(error.into()),
+            Err(error @ RegistryError::NotFound { .. }) => {
+                Err(MetricError { kind: "not-found".into(), message: error.to_string(), hint: None })
+            }
         }
     }
 
@@ -123,7 +127,7 @@ impl<'a> Loader<'a> {
         }
         let clip = ClipScore::load(&reference, &suite.folder, &self.options).map_err(|error| MetricError {
             kind: "model".into(),
-            message: error.to_string(),
+            message: described(&error),
             hint: error.hint(),
         })?;
         let metric: Shared = Arc::new(clip);

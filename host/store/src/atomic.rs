@@ -31,7 +31,7 @@ impl WriteError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "choose a folder you may write to with `--artifacts DIR` or `--output FILE`".into()
             }
-            _ => return None,
+            _ => "check the path, or choose another place with `--artifacts DIR` and `--output FILE`".into(),
         })
     }
 }

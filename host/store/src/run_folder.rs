@@ -62,7 +62,6 @@ impl RunFolder {
         line.push(b'\n');
         self.events.write_all(&line).map_err(fail)
     }
-
 }
 
 /// Where the image of a case goes: `ROOT/images/SUITE/NNNN-NAME.png`, with names reduced to letters, digits, `.`, `_`, `=` and `-`.

@@ -12,7 +12,7 @@ fn env_with_images() -> TestEnv {
     let env = TestEnv::new();
     std::fs::create_dir(env.path("out")).unwrap();
     for (name, grey) in [("a.png", 128), ("b.png", 255)] {
-        ImageBuffer::from_pixel(20, 10, Rgb([grey, grey, grey])).save(env.path("out").join(name)).unwrap();
+        ImageBuffer::from_pixel(20, 10, Rgb::<u8>([grey; 3])).save(env.path("out").join(name)).unwrap();
     }
     env.write(
         "out/manifest.jsonl",
@@ -71,6 +71,10 @@ fn a_decompression_bomb_is_refused_by_its_header() {
     png.extend(13_u32.to_be_bytes());
     png.extend(&header);
     png.extend(crc32(&header).to_be_bytes());
+    // The first bytes of the pixels are there, as in a real bomb.
+    let data = b"IDAT\x78\x9c";
+    png.extend(1000_u32.to_be_bytes());
+    png.extend(data);
     env.write("out/a.png", png);
     env.run_suite(SUITE, &[]).exits(2).says(&["a.png", "60000"]);
 }
@@ -87,7 +91,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn a_broken_manifest_names_the_line() {
     let env = env_with_images();
     env.write("out/manifest.jsonl", "{\"file\": \"a.png\", \"prompt\": \"grey\", \"seed\": 1}\n{\"file\": \n");
-    env.run_suite(SUITE, &[]).exits(2).says(&["manifest.jsonl", "line 2"]);
+    env.run_suite(SUITE, &[]).exits(2).says(&["manifest.jsonl", "manifest.jsonl:2:"]);
     env.write("out/manifest.jsonl", "{\"file\": \"../../etc/passwd\", \"prompt\": \"grey\", \"seed\": 1}\n");
     env.run_suite(SUITE, &[]).exits(2).says(&["../../etc/passwd"]);
     std::fs::remove_file(env.path("out/manifest.jsonl")).unwrap();

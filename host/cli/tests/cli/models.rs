@@ -39,7 +39,7 @@ fn an_unspoilt_copy_runs() {
 fn no_such_folder() {
     let env = TestEnv::new();
     env.run_suite(SUITE, &["--model", "./nowhere"]).exits(2).says(&["./nowhere"]);
-    env.run_suite(SUITE, &["--model", "builtin:nothing"]).exits(2).says(&["builtin:nothing", "builtin:shapes"]);
+    env.run_suite(SUITE, &["--model", "builtin:nothing"]).exits(2).says(&["`nothing`", "builtin:shapes"]);
 }
 
 #[test]

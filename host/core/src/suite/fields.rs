@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::{Span, SuiteError};
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, nearest};
 
 /// A TOML value and where it stands.
 pub(super) type Item<'t> = Spanned<DeValue<'t>>;
@@ -24,23 +24,31 @@ impl Problems {
 }
 
 /// A table whose keys are all known.
-#[derive(Clone, Copy)]
 pub(super) struct Fields<'t> {
     table: &'t DeTable<'t>,
+    /// Known keys that an unknown one looks like.
+    meant: Vec<String>,
 }
 
 impl<'t> Fields<'t> {
     /// Adds a problem for each key that is not in `known`; `place` says whose key it would be, such as "a test".
     pub(super) fn new(table: &'t DeTable<'t>, place: &str, known: &[&str], problems: &mut Problems) -> Self {
+        let mut meant = Vec::new();
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let error =
                     SuiteError::at(&key.span(), format!("unknown key `{name}` in {place}")).label("unknown key");
                 problems.add(error.hint(did_you_mean(name, known.iter().copied(), "known keys")));
+                meant.extend(nearest(name, known.iter().copied()).map(str::to_owned));
             }
         }
-        Self { table }
+        Self { table, meant }
+    }
+
+    /// Whether `key` is missing only because it is misspelt, which has its own error.
+    pub(super) fn is_misspelt(&self, key: &str) -> bool {
+        self.meant.iter().any(|meant| meant == key)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'t Item<'t>> {

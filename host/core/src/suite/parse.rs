@@ -41,9 +41,9 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
     let defaults = fields.get("defaults").and_then(|item| {
         let table = table(item, "defaults", "a table: [defaults]", problems)?;
         let fields = Fields::new(table, "[defaults]", &shared_keys(), problems);
-        Some(read_shared(fields, problems))
+        Some(read_shared(&fields, problems))
     });
-    let tests = read_tests(fields, &defaults.unwrap_or_default(), model.as_ref(), problems);
+    let tests = read_tests(&fields, &defaults.unwrap_or_default(), model.as_ref(), problems);
     Suite {
         path: path.to_owned(),
         name: path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -88,7 +88,7 @@ fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
     }
 }
 
-fn read_tests(fields: Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>, problems: &mut Problems) -> Vec<Test> {
+fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>, problems: &mut Problems) -> Vec<Test> {
     let Some(item) = fields.get("test") else {
         // A misspelt `[[tests]]` has its own problem already.
         if problems.0.is_empty() {

@@ -21,7 +21,7 @@ const MAX_SEED: u64 = i64::MAX as u64;
 /// The names of the keys that [`read_settings`] reads.
 pub(super) const KEYS: [&str; 5] = ["scheduler", "steps", "guidance", "size", "negative_prompt"];
 
-pub(super) fn read_settings(fields: Fields<'_>, problems: &mut Problems) -> Settings {
+pub(super) fn read_settings(fields: &Fields<'_>, problems: &mut Problems) -> Settings {
     Settings {
         scheduler: fields.get("scheduler").and_then(|item| string(item, "scheduler", problems)).map(str::to_owned),
         steps: fields

@@ -26,7 +26,7 @@ pub(super) fn shared_keys() -> Vec<&'static str> {
     [&["seeds", "metrics", "threshold"], KEYS.as_slice()].concat()
 }
 
-pub(super) fn read_shared(fields: Fields<'_>, problems: &mut Problems) -> Shared {
+pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Shared {
     Shared {
         seeds: fields.get("seeds").map(|item| read_seeds(item, problems).unwrap_or_default()),
         metrics: fields.get("metrics").map(|item| read_metrics(item, problems).unwrap_or_default()),
@@ -44,7 +44,7 @@ pub(super) fn read_test(
 ) -> Option<Test> {
     let known = [vec!["name", "prompts"], shared_keys()].concat();
     let fields = Fields::new(table(item, "test", "a table: [[test]]", problems)?, "a test", &known, problems);
-    let shared = read_shared(fields, problems);
+    let shared = read_shared(&fields, problems);
 
     let name_item = fields.get("name");
     let name = match name_item {
@@ -59,7 +59,9 @@ pub(super) fn read_test(
     let prompts = match prompts_item {
         Some(item) => prompts::read_prompts(item, problems),
         None => {
-            if let Some(ModelSpec::Diffusion(_)) = model {
+            if fields.is_misspelt("prompts") {
+                // The misspelt key has its own error.
+            } else if let Some(ModelSpec::Diffusion(_)) = model {
                 let error = SuiteError::at(&span, "this test has no prompts");
                 problems
                     .add(error.hint("add prompts = [\"...\"]; only a suite over a folder of images can do without"));

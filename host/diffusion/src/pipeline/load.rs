@@ -74,6 +74,7 @@ impl LoadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Repository(error) => error.hint(),
+            Self::Network(error) => error.hint(),
             _ => None,
         }
     }
@@ -85,7 +86,7 @@ impl LoadError {
 }
 
 /// An error with its causes, for records that keep text only; causes that the message repeats anyway are left out.
-pub(crate) fn described(error: &dyn std::error::Error) -> String {
+pub fn described(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

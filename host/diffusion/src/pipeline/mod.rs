@@ -18,8 +18,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo, Request, Settings, Step};
 
 use self::embeddings::Embeddings;
-pub use self::load::{LoadError, Options};
-use self::load::{Networks, described};
+use self::load::Networks;
+pub use self::load::{LoadError, Options, described};
 use crate::noise::TorchNormal;
 use crate::repository::Repository;
 use crate::scheduler::{Kind, Scheduler, SchedulerConfig};
