@@ -1,5 +1,5 @@
 //! Every attack of `plugins/hostile` against the real sandbox. After each, a well-behaved call on the same registry still works.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What the sandbox costs. Prints a table: `cargo test -p difftest-plugin --test cost -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
