@@ -1,16 +1,26 @@
 //! The one pixel type that travels between crates.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::digest::{Digest, Hasher};
 
 /// 8-bit sRGB, row-major, three interleaved channels, no alpha. Immutable and cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Image {
     width: u32,
     height: u32,
     pixels: Arc<[u8]>,
+    /// Most metrics of an image want its luma: it is computed once for all of them.
+    luma: Arc<OnceLock<Arc<[u8]>>>,
 }
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        (self.width, self.height, &self.pixels) == (other.width, other.height, &other.pixels)
+    }
+}
+
+impl Eq for Image {}
 
 impl Image {
     /// Wraps `width * height * 3` bytes.
@@ -23,7 +33,7 @@ impl Image {
         if wanted == 0 || wanted != pixels.len() as u64 {
             return Err(WrongLength { width, height, bytes: pixels.len() });
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self { width, height, pixels, luma: Arc::default() })
     }
 
     /// Pixels per row.
@@ -48,6 +58,12 @@ impl Image {
     #[must_use]
     pub fn shared(&self) -> Arc<[u8]> {
         self.pixels.clone()
+    }
+
+    /// The luma of the pixels as `weigh` computes it, computed once for this image and all its clones. There is one `weigh`, in
+    /// the crate of the pixel arithmetic; this is only the place where its answer is kept.
+    pub fn luma_by(&self, weigh: impl FnOnce(&Self) -> Vec<u8>) -> Arc<[u8]> {
+        self.luma.get_or_init(|| weigh(self).into()).clone()
     }
 
     /// SHA-256 of width, height (both little-endian u32) and pixels: equal for equal pixels, whatever file they came from.

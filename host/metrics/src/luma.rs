@@ -1,6 +1,14 @@
 //! Luma as Pillow's `convert("L")` computes it.
 
+use std::sync::Arc;
+
 use difftest_core::image::Image;
+
+/// [`luma8`], computed once for an image and all its clones.
+#[must_use]
+pub fn shared(image: &Image) -> Arc<[u8]> {
+    image.luma_by(luma8)
+}
 
 /// One byte per pixel, row-major: `(19595 R + 38470 G + 7471 B + 32768) >> 16`, the BT.601 weights in 16-bit fixed point.
 ///

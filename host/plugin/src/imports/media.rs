@@ -107,7 +107,7 @@ fn luma8(state: &mut State, handle: &Handle) -> wasmtime::Result<(Arc<[u8]>,)> {
     let source = image.image.clone();
     state.charge(pixels * (Limits::BYTE_CREDITS + Limits::PIXEL_CREDITS))?;
     state.hold(pixels as usize)?;
-    let luma: Arc<[u8]> = luma::luma8(&source).into();
+    let luma = luma::shared(&source);
     state.image(handle)?.luma = Some(luma.clone());
     Ok((luma,))
 }
