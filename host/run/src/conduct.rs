@@ -47,20 +47,26 @@ pub struct Options {
 
 /// Where plugins' log lines go: to the suite that is running.
 #[derive(Default)]
-pub struct LogRelay(Mutex<Option<(Sender<Message>, HashMap<String, usize>)>>);
+pub struct LogRelay(Mutex<Option<Running>>);
+
+/// The suite that is running: its messages, and its cases by id.
+struct Running {
+    messages: Sender<Message>,
+    cases: HashMap<String, usize>,
+}
 
 impl LogRelay {
     /// Passes one line on. `sample` is the id of the case the plugin worked on.
     pub fn log(&self, plugin: &str, level: &str, message: &str, sample: Option<&str>) {
         let target = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((messages, cases)) = target.as_ref() {
+        if let Some(Running { messages, cases }) = target.as_ref() {
             let case = sample.and_then(|id| cases.get(id).copied());
             let (plugin, level, message) = (plugin.to_owned(), level.to_owned(), message.to_owned());
             drop(messages.send(Message::Event(Event::Log { case, plugin, level, message })));
         }
     }
 
-    fn set(&self, target: Option<(Sender<Message>, HashMap<String, usize>)>) {
+    fn set(&self, target: Option<Running>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 }
@@ -171,8 +177,8 @@ fn run_suite(
     let ready = |test: usize| metrics[test].iter().flatten().count();
     let mut collector = Collector::new(plan, errors, ready);
     let (messages, incoming) = unbounded();
-    let ids = plan.cases.iter().enumerate().map(|(i, case)| (case.id.clone(), i)).collect();
-    loader.logs.set(Some((messages.clone(), ids)));
+    let cases = plan.cases.iter().enumerate().map(|(i, case)| (case.id.clone(), i)).collect();
+    loader.logs.set(Some(Running { messages: messages.clone(), cases }));
     let stages = Stages {
         plan,
         generator: &*generator,

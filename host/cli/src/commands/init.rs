@@ -14,12 +14,10 @@ const WORKFLOW: &str = include_str!("init/difftest.yml");
 pub(crate) fn init(args: &InitArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let suite = SUITE.replace("builtin:shapes", &toml_escape(&args.model));
     let files = [("suites/first.toml", suite.as_str()), (".github/workflows/difftest.yml", WORKFLOW)];
-    if !args.force {
-        if let Some((taken, _)) = files.iter().find(|(name, _)| args.folder.join(name).exists()) {
-            let path = args.folder.join(taken);
-            return Err(CliError::new("exists", format!("{} is already there", path.display()))
-                .hint("nothing was written; `difftest init --force` replaces it"));
-        }
+    let taken = files.iter().map(|(name, _)| args.folder.join(name)).find(|path| path.exists());
+    if let Some(path) = taken.filter(|_| !args.force) {
+        return Err(CliError::new("exists", format!("{} is already there", path.display()))
+            .hint("nothing was written; `difftest init --force` replaces it"));
     }
     for (name, text) in files {
         let path = args.folder.join(name);
