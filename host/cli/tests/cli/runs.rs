@@ -94,3 +94,46 @@ fn seeds_on_the_command_line_replace_the_suites() {
     let listed = env.run(["list", "--seed", "9", "--plugins", plugins.to_str().unwrap()]).exits(0);
     assert!(listed.stdout.contains("seed=9") && !listed.stdout.contains("seed=42"), "{}", listed.stdout);
 }
+
+#[test]
+fn the_recording_tells_each_case_in_order() {
+    let env = TestEnv::new();
+    env.run_suite(SUITE, &["--artifacts", "run"]).exits(0);
+    let recording = std::fs::read_to_string(env.path("run/events.jsonl")).unwrap();
+    let events: Vec<Value> = recording.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kind = |event: &Value| event["event"].as_str().unwrap().to_owned();
+    assert_eq!(kind(&events[0]), "run-started");
+    assert_eq!(kind(&events[1]), "suite-started");
+    assert_eq!(kind(events.last().unwrap()), "run-finished");
+    // Test `one` has four cases with three metrics, `two` has four with one.
+    for (case, scores) in (0..8).map(|case| (case, if case < 4 { 3 } else { 1 })) {
+        let of_case = events.iter().filter(|e| e["case"] == case && kind(e) != "log").map(kind).collect::<Vec<_>>();
+        let mut expected = vec!["case-started".to_owned(), "generated".to_owned()];
+        expected.extend(vec!["scored".to_owned(); scores]);
+        expected.push("case-finished".to_owned());
+        assert_eq!(of_case, expected, "case {case}");
+    }
+    let position = |wanted: &dyn Fn(&Value) -> bool| events.iter().position(wanted).unwrap();
+    for (test, cases) in [(0, 0..4), (1, 4..8)] {
+        let judged = position(&|e| kind(e) == "test-finished" && e["test"] == test);
+        for case in cases {
+            assert!(position(&|e| kind(e) == "case-finished" && e["case"] == case) < judged);
+        }
+    }
+}
+
+#[test]
+fn several_suites_in_one_run() {
+    let env = TestEnv::new();
+    for name in ["a", "b"] {
+        env.write(&format!("suites/{name}.toml"), SUITE);
+    }
+    let plugins = workspace().join("plugins");
+    env.run(["run", "-k", "two and pink and seed=7", "--output", "results.json", "--plugins", plugins.to_str().unwrap()])
+        .exits(0);
+    let results = env.results();
+    let names: Vec<_> = results["suites"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let digest = |suite: usize| results.pointer(&format!("/suites/{suite}/cases/0/image/digest")).unwrap().clone();
+    assert_eq!(digest(0), digest(1));
+}
