@@ -1,5 +1,7 @@
 //! What a suite may name: host metrics, the metrics and prompt generators of plugins, and image manifests.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use difftest_core::generate::{Prompt, PromptGenerator as _};
@@ -21,6 +23,9 @@ pub struct Catalog<'a> {
     /// The CLIP model, or why there is none.
     clip: Result<String, MetricError>,
     folder: PathBuf,
+    /// Answers given before, by name and config: a suite may ask the same for each of a thousand tests, and describing the CLIP
+    /// model reads its files.
+    known: RefCell<HashMap<(String, String), Result<MetricInfo, Unknown>>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -28,7 +33,34 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn new(plugins: &'a Registry, suite: &Suite, model: &ModelSpec) -> Self {
         let folder = suite.path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { plugins, clip: clip_model(suite.clip.as_deref(), model), folder }
+        Self { plugins, clip: clip_model(suite.clip.as_deref(), model), folder, known: RefCell::default() }
+    }
+
+    fn describe(&self, name: &str, config: &Value) -> Result<MetricInfo, Unknown> {
+        if name != CLIP_SCORE {
+            return match self.plugins.metric(name, config) {
+                Ok(metric) => Ok(metric.info().clone()),
+                Err(error) => Err(match Unknown::from(error) {
+                    Unknown::NotFound { mut available } => {
+                        available.push(CLIP_SCORE.to_owned());
+                        available.sort();
+                        Unknown::NotFound { available }
+                    }
+                    refused => refused,
+                }),
+            };
+        }
+        if !matches!(config, Value::Null) && config.as_object().is_none_or(|config| !config.is_empty()) {
+            return Err(Unknown::Refused(MetricError {
+                kind: "invalid-config".into(),
+                message: format!("{CLIP_SCORE} takes no config"),
+                hint: Some("its model is chosen with `clip` under `[models]`".into()),
+            }));
+        }
+        let model = self.clip.clone().map_err(Unknown::Refused)?;
+        ClipScore::describe(&model, &self.folder).map_err(|error| {
+            Unknown::Refused(MetricError { kind: "model".into(), message: described(&error), hint: error.hint() })
+        })
     }
 }
 
@@ -57,30 +89,13 @@ pub(crate) fn open_images(base: &Path, folder: &Path, manifest: Option<&Path>) -
 
 impl plan::Catalog for Catalog<'_> {
     fn metric(&self, name: &str, config: &Value) -> Result<MetricInfo, Unknown> {
-        if name != CLIP_SCORE {
-            return match self.plugins.metric(name, config) {
-                Ok(metric) => Ok(metric.info().clone()),
-                Err(error) => Err(match Unknown::from(error) {
-                    Unknown::NotFound { mut available } => {
-                        available.push(CLIP_SCORE.to_owned());
-                        available.sort();
-                        Unknown::NotFound { available }
-                    }
-                    refused => refused,
-                }),
-            };
+        let key = (name.to_owned(), config.to_string());
+        if let Some(answer) = self.known.borrow().get(&key) {
+            return answer.clone();
         }
-        if !matches!(config, Value::Null) && config.as_object().is_none_or(|config| !config.is_empty()) {
-            return Err(Unknown::Refused(MetricError {
-                kind: "invalid-config".into(),
-                message: format!("{CLIP_SCORE} takes no config"),
-                hint: Some("its model is chosen with `clip` under `[models]`".into()),
-            }));
-        }
-        let model = self.clip.clone().map_err(Unknown::Refused)?;
-        ClipScore::describe(&model, &self.folder).map_err(|error| {
-            Unknown::Refused(MetricError { kind: "model".into(), message: described(&error), hint: error.hint() })
-        })
+        let answer = self.describe(name, config);
+        self.known.borrow_mut().insert(key, answer.clone());
+        answer
     }
 
     fn prompts(&self, name: &str, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, Unknown> {
