@@ -19,7 +19,7 @@ model, work_path, out, threads, batch = sys.argv[1], sys.argv[2], sys.argv[3], i
 torch.set_num_threads(threads)
 with open(work_path) as file:
     work = json.load(file)
-pipeline = StableDiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32, safety_checker=None)
+pipeline = StableDiffusionPipeline.from_pretrained(model, dtype=torch.float32, safety_checker=None)
 pipeline.set_progress_bar_config(disable=True)
 
 

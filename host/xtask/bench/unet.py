@@ -17,7 +17,7 @@ TIMESTEP = 500
 
 
 def load(folder):
-    return UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    return UNet2DConditionModel.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 @torch.inference_mode()

@@ -12,6 +12,10 @@ use crate::step::{self, Failure};
 pub(super) const IMAGES: usize = 200;
 /// Their width and height.
 pub(super) const SIDE: usize = 512;
+/// Images of (c): every colour with every shape.
+pub(super) const PICTURES: usize = COLORS.len() * SHAPES.len();
+const COLORS: [&str; 8] = ["red", "green", "blue", "yellow", "purple", "orange", "black", "pink"];
+const SHAPES: [&str; 4] = ["circle", "square", "star", "heart"];
 /// Cases of (d).
 pub(super) const CASES: usize = 10_000;
 
@@ -28,12 +32,10 @@ pub(super) fn unet(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
     kept(environment, "sd15-unet", |path| step::run(environment.python("unet.py", 2).arg("make").arg(path)))
 }
 
-/// Steps, guidance, and 32 cases that the model was trained for.
+/// Steps, guidance, and cases that the model was trained for.
 pub(super) fn work(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
-    let colors = ["red", "green", "blue", "yellow", "purple", "orange", "black", "pink"];
-    let shapes = ["circle", "square", "star", "heart"];
     let prompts =
-        colors.iter().flat_map(|color| shapes.map(|shape| format!("a {color} {shape} on a white background")));
+        COLORS.iter().flat_map(|color| SHAPES.map(|shape| format!("a {color} {shape} on a white background")));
     let cases: Vec<_> = prompts.enumerate().map(|(index, prompt)| json!([prompt, 100 + index])).collect();
     let path = environment.path("shapes.json");
     write(&path, &json!({ "steps": 25, "guidance": 5.0, "cases": cases }).to_string())?;

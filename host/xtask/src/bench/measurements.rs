@@ -13,6 +13,8 @@ use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
 const SCORE_TOLERANCE: f64 = 1e-9;
+/// Share of bytes that must be within one level between our images and diffusers'.
+const ALIKE: f64 = 0.99;
 /// Largest difference between our UNet and torch's, as a share of the largest value.
 const UNET_TOLERANCE: f64 = 1e-3;
 
@@ -102,6 +104,7 @@ fn shapes(environment: &Environment<'_>, repeats: usize) -> Result<Measured, Fai
         Side::new("diffusers, all in one call", diffusers("32")),
     ];
     let samples = interleave(&sides, repeats)?;
+    same_pictures(environment, &ours, &theirs)?;
     let mut rows = Vec::new();
     let against = [("diffusers, image by image", &samples[1]), ("diffusers, all in one call", &samples[2])];
     for (index, (name, other)) in against.into_iter().enumerate() {
@@ -113,6 +116,23 @@ fn shapes(environment: &Environment<'_>, repeats: usize) -> Result<Measured, Fai
         rows.push(row('c', format!("peak memory: {name}"), "peak_bytes", pair, wanted(3.0))?);
     }
     Ok(Measured { rows, samples: all(&samples) })
+}
+
+fn same_pictures(environment: &Environment<'_>, ours: &Path, theirs: &Path) -> Result<(), Failure> {
+    let compare = Side::new("comparing the images", || {
+        let mut command = environment.python("compare_images.py", 1);
+        command.arg(ours).arg(theirs).arg(inputs::PICTURES.to_string());
+        command
+    });
+    let compared = interleave(&[compare], 1)?;
+    let (alike, largest) = (compared[0].of("within_one_level")?.min, compared[0].of("largest_difference")?.max);
+    if alike >= ALIKE {
+        return Ok(());
+    }
+    let alike = alike * 100.0;
+    Err(Failure::new(format!(
+        "only {alike:.2} % of our bytes are within one level of diffusers' (the worst is {largest} off): nothing to compare"
+    )))
 }
 
 fn list(environment: &Environment<'_>, repeats: usize) -> Result<Measured, Failure> {
