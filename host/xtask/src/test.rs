@@ -25,10 +25,9 @@ Steps; the first that fails ends it, with the command that repeats it:
   2  format: cargo fmt --all --check
   3  plugins: all of plugins/ are built to WebAssembly components, which tests load
   4  clippy over everything, warnings are errors
-  5  documentation: every link in it leads somewhere
-  6  tests are compiled, and the program with them
-  7  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
-  8  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
+  5  tests are compiled, and the program with them
+  6  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
+  7  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
 
 Options:
   --quick  Only format, clippy, and the unit tests beside the code of `core`, `metrics`, `store` and `report`: needs no plugin
@@ -43,18 +42,14 @@ pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
     }
 }
 
-/// Dependencies are compiled once for checking (clippy, rustdoc) and once for running: steps that share artifacts stand side
-/// by side, all in the development profile, so build scripts and procedural macros are shared by all.
+/// Dependencies are compiled once for checking and once for running, all in the development profile, so build scripts and
+/// procedural macros are shared by all steps.
 fn whole(workspace: &Workspace) -> Result<(), Failure> {
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(7);
     steps.run("tools", || tools::prepare(workspace))?;
     steps.run("format", || step::run(&mut format(workspace)))?;
     steps.run("plugins to WebAssembly components", || step::run(&mut workspace.build_plugins(&PLUGINS)))?;
     steps.run("clippy", || step::run(&mut clippy(workspace)))?;
-    steps.run("documentation", || {
-        let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
-        step::run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
-    })?;
     steps.run("compile the tests", || {
         step::run(&mut workspace.cargo(&["test", "--workspace", "--no-run", "--quiet"]))
     })?;

@@ -69,7 +69,7 @@ fn provider_folder(data_folder: &Path, provider: Provider) -> PathBuf {
     runtimes_folder(data_folder).join(format!("onnxruntime-{PACKAGE_VERSION}-{provider}"))
 }
 
-/// Everything that [`install`] makes lies below it.
+/// Everything that [`install()`] makes lies below it.
 fn runtimes_folder(data_folder: &Path) -> PathBuf {
     data_folder.join("runtime")
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::error::RuntimeError;
 
-/// The version of ONNX Runtime that [`super::install`] installs.
+/// The version of ONNX Runtime that [`install`](super::install()) installs.
 pub const PACKAGE_VERSION: &str = "1.31.1";
 
 /// What executes the graphs.
