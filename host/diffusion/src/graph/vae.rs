@@ -106,8 +106,7 @@ pub fn vae_decoder(config: &VaeConfig, weights: &mut Weights) -> Result<Vec<u8>>
             channels = next;
         }
         if block < coarsest {
-            let larger = net.upsample(&x, None);
-            x = net.conv(&format!("{at}.upsamplers.0.conv"), &larger, [channels; 2], ConvShape::same(3))?;
+            x = net.upsample_conv(&format!("{at}.upsamplers.0.conv"), &x, [channels; 2])?;
         }
     }
     x = net.group_norm("decoder.conv_norm_out", &x, channels, norm)?;
@@ -139,13 +138,11 @@ fn attention(net: &mut Net<'_>, at: &str, x: &Tensor, channels: usize, norm: Gro
     let old = net.weights.contains(&format!("{at}.query.weight"));
     let names = if old { ["query", "key", "value", "proj_attn"] } else { ["to_q", "to_k", "to_v", "to_out.0"] };
     let h = net.group_norm(&format!("{at}.group_norm"), x, channels, norm)?;
-    let h = net.reshape(&h, &[0, channels as i64, -1]);
-    let h = net.transpose(&h, &[0, 2, 1]);
+    let h = net.to_sequence(&h, channels);
     let mut project = |name: &str, h: &Tensor| net.linear(&format!("{at}.{name}"), h, channels, channels, true);
     let (q, k, v) = (project(names[0], &h)?, project(names[1], &h)?, project(names[2], &h)?);
     let mixed = net.attention([&q, &k, &v], 1, false);
     let mixed = net.linear(&format!("{at}.{}", names[3]), &mixed, channels, channels, true)?;
-    let mixed = net.transpose(&mixed, &[0, 2, 1]);
-    let mixed = net.reshape_like(&mixed, x);
+    let mixed = net.to_image(&mixed, x);
     Ok(net.add(&mixed, x))
 }

@@ -10,7 +10,7 @@ mod vae;
 
 pub use clip::ClipModel;
 pub use text_encoder::TextEncoder;
-pub use unet::Unet;
+pub use unet::{ProjectedTexts, Unet};
 pub use vae::VaeDecoder;
 
 use crate::error::{Error, Result};

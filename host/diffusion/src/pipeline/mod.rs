@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariants: an image depends on its own request alone. Each has its own noise generator and scheduler, and the network sees
-//! one image at a time (with guidance as a batch of two, negative prompt first), however many requests a call has.
+//! one image at a time (with guidance under two texts, the negative prompt first), however many requests a call has.
 
 mod embeddings;
 pub(crate) mod load;
@@ -20,6 +20,7 @@ use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo
 use self::embeddings::Embeddings;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
+use crate::models::ProjectedTexts;
 use crate::noise::TorchNormal;
 use crate::repository::Repository;
 use crate::scheduler::{Kind, Scheduler, SchedulerConfig};
@@ -62,7 +63,7 @@ pub struct Observation<'a> {
 /// One image on its way.
 struct Work {
     /// `[negative, positive]`, or only the positive one without guidance.
-    prompt: Vec<f32>,
+    prompt: ProjectedTexts,
     latents: Vec<f32>,
     scheduler: Box<dyn Scheduler>,
     warnings: Vec<String>,
@@ -212,6 +213,8 @@ impl StableDiffusion {
         let (positive, cut) = self.embed(&request.prompt)?;
         prompt.extend_from_slice(&positive);
         warnings.extend(cut);
+        let texts = if settings.guidance > 1.0 { 2 } else { 1 };
+        let prompt = networks.unet.project_texts(&prompt, texts).map_err(|error| failed("unet", &error))?;
         let [channels, height, width] = networks.latent_shape(settings);
         let mut latents = TorchNormal::new(request.seed).randn(channels * height * width);
         let sigma = scheduler.init_noise_sigma();
@@ -221,18 +224,14 @@ impl StableDiffusion {
 
     fn step(&self, work: &mut Work, step: usize, settings: Resolved, networks: &Networks) -> Result<(), GenerateError> {
         let [channels, height, width] = networks.latent_shape(settings);
-        let batch = if settings.guidance > 1.0 { 2 } else { 1 };
         let mut input = work.latents.clone();
         work.scheduler.scale_model_input(step, &mut input);
-        if batch == 2 {
-            input.extend_from_within(..);
-        }
         let timestep = work.scheduler.timesteps()[step];
         let mut prediction = networks
             .unet
-            .predict(&input, [batch, channels, height, width], timestep, &work.prompt)
+            .predict_under(&input, [1, channels, height, width], timestep, &work.prompt)
             .map_err(|error| failed("unet", &error))?;
-        if batch == 2 {
+        if settings.guidance > 1.0 {
             let positive = prediction.split_off(prediction.len() / 2);
             let scale = settings.guidance as f32;
             for (m, p) in prediction.iter_mut().zip(positive) {

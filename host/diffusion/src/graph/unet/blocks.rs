@@ -13,7 +13,7 @@ const LAYER_NORM_EPSILON: f32 = 1e-5;
 /// `DownBlock2D` or `CrossAttnDownBlock2D`.
 pub(super) fn down(
     net: &mut Net<'_>,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     block: usize,
     mut x: Features,
     skips: &mut Vec<Features>,
@@ -36,7 +36,7 @@ pub(super) fn down(
 }
 
 /// `UNetMidBlock2DCrossAttn`.
-pub(super) fn middle(net: &mut Net<'_>, context: &Context<'_>, x: Features) -> Result<Features> {
+pub(super) fn middle(net: &mut Net<'_>, context: &mut Context<'_>, x: Features) -> Result<Features> {
     let coarsest = context.config.channels.len() - 1;
     // diffusers does not hand `only_cross_attention` to this block.
     let attention = Attention { only_cross: false, ..context.config.attention(coarsest) };
@@ -49,7 +49,7 @@ pub(super) fn middle(net: &mut Net<'_>, context: &Context<'_>, x: Features) -> R
 /// `UpBlock2D` or `CrossAttnUpBlock2D`; `block` 0 is the coarsest.
 pub(super) fn up(
     net: &mut Net<'_>,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     block: usize,
     mut x: Features,
     skips: &mut Vec<Features>,
@@ -61,8 +61,9 @@ pub(super) fn up(
     for layer in 0..=config.layers[resolution] {
         // The stack holds one entry for each of these reads: both sides count `layers + 1` a block.
         if let Some(skip) = skips.pop() {
-            let value = net.graph.op("Concat", &[&x.value, &skip.value], &[("axis", Attribute::Int(1))]);
-            x = Features { value, channels: x.channels + skip.channels };
+            let remembered = if skip.shared { context.text.spread(net, &skip.value, 4) } else { skip.value };
+            let value = net.graph.op("Concat", &[&x.value, &remembered], &[("axis", Attribute::Int(1))]);
+            x = Features { value, channels: x.channels + skip.channels, shared: false };
         }
         x = residual(net, context, &format!("{at}.resnets.{layer}"), &x, config.channels[resolution])?;
         if config.up_attention[block] {
@@ -70,16 +71,20 @@ pub(super) fn up(
         }
     }
     if resolution > 0 {
-        let like = skips.last().filter(|_| !aligned).map(|skip| &skip.value);
-        let larger = net.upsample(&x.value, like);
         let conv = format!("{at}.upsamplers.0.conv");
-        x.value = net.conv(&conv, &larger, [x.channels; 2], ConvShape::same(3))?;
+        x.value = match skips.last().filter(|_| !aligned) {
+            None => net.upsample_conv(&conv, &x.value, [x.channels; 2])?,
+            Some(skip) => {
+                let larger = net.upsample_to(&x.value, &skip.value);
+                net.conv(&conv, &larger, [x.channels; 2], ConvShape::same(3))?
+            }
+        };
     }
     Ok(x)
 }
 
 /// `ResnetBlock2D` with the time added between its halves.
-fn residual(net: &mut Net<'_>, context: &Context<'_>, at: &str, x: &Features, channels: usize) -> Result<Features> {
+fn residual(net: &mut Net<'_>, context: &mut Context<'_>, at: &str, x: &Features, channels: usize) -> Result<Features> {
     let config = context.config;
     let norm = GroupNorm { groups: config.norm_groups, epsilon: config.norm_epsilon };
     let h = net.group_norm(&format!("{at}.norm1"), &x.value, x.channels, norm)?;
@@ -96,44 +101,54 @@ fn residual(net: &mut Net<'_>, context: &Context<'_>, at: &str, x: &Features, ch
     } else {
         net.conv(&format!("{at}.conv_shortcut"), &x.value, [channels, x.channels], ConvShape::same(1))?
     };
-    Ok(Features { value: net.add(&straight, &h), channels })
+    Ok(Features { value: net.add(&straight, &h), channels, shared: x.shared })
 }
 
 /// `Transformer2DModel`: the image as a sequence of pixels, through transformer layers, added back.
-fn transformer(net: &mut Net<'_>, context: &Context<'_>, at: &str, x: Features, kind: Attention) -> Result<Features> {
-    let Features { value, channels } = x;
+fn transformer(
+    net: &mut Net<'_>,
+    context: &mut Context<'_>,
+    at: &str,
+    x: Features,
+    kind: Attention,
+) -> Result<Features> {
+    let Features { value, channels, shared } = x;
     let norm = GroupNorm { groups: context.config.norm_groups, epsilon: TRANSFORMER_GROUP_EPSILON };
     let h = net.group_norm(&format!("{at}.norm"), &value, channels, norm)?;
-    let h = net.reshape(&h, &[0, channels as i64, -1]);
-    let h = net.transpose(&h, &[0, 2, 1]);
+    let h = net.to_sequence(&h, channels);
     let mut h = net.linear(&format!("{at}.proj_in"), &h, channels, channels, true)?;
     for layer in 0..kind.layers {
-        h = transformer_layer(net, context, &format!("{at}.transformer_blocks.{layer}"), &h, channels, kind)?;
+        let x = Features { value: h, channels, shared: shared && layer == 0 };
+        h = transformer_layer(net, context, &format!("{at}.transformer_blocks.{layer}"), x, kind)?;
     }
     let h = net.linear(&format!("{at}.proj_out"), &h, channels, channels, true)?;
-    let h = net.transpose(&h, &[0, 2, 1]);
-    let h = net.reshape_like(&h, &value);
-    Ok(Features { value: net.add(&h, &value), channels })
+    let h = net.to_image(&h, &value);
+    Ok(Features { value: net.add(&h, &value), channels, shared: false })
 }
 
-/// `BasicTransformerBlock`: attention to the image, attention to the text, a gated perceptron.
+/// `BasicTransformerBlock` on a sequence: attention to the image, attention to the text, a gated perceptron.
 fn transformer_layer(
     net: &mut Net<'_>,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     at: &str,
-    x: &Tensor,
-    width: usize,
+    x: Features,
     kind: Attention,
 ) -> Result<Tensor> {
-    let mut x = x.clone();
+    let Features { value: mut x, channels: width, mut shared } = x;
     for (norm, attention, cross) in [("norm1", "attn1", kind.only_cross), ("norm2", "attn2", true)] {
         let normal = net.layer_norm(&format!("{at}.{norm}"), &x, width, LAYER_NORM_EPSILON)?;
         let at = format!("{at}.{attention}");
-        let (source, source_width) =
-            if cross { (&context.text, context.config.cross_attention_dim) } else { (&normal, width) };
-        let q = net.linear(&format!("{at}.to_q"), &normal, width, width, false)?;
-        let k = net.linear(&format!("{at}.to_k"), source, source_width, width, false)?;
-        let v = net.linear(&format!("{at}.to_v"), source, source_width, width, false)?;
+        let mut q = net.linear(&format!("{at}.to_q"), &normal, width, width, false)?;
+        let (k, v) = if cross {
+            if shared {
+                q = context.text.spread(net, &q, 3);
+                shared = false;
+            }
+            context.text.keys_and_values(net, &at, width)
+        } else {
+            let k = net.linear(&format!("{at}.to_k"), &normal, width, width, false)?;
+            (k, net.linear(&format!("{at}.to_v"), &normal, width, width, false)?)
+        };
         let mixed = net.attention([&q, &k, &v], kind.heads, false);
         let mixed = net.linear(&format!("{at}.to_out.0"), &mixed, width, width, true)?;
         x = net.add(&mixed, &x);
