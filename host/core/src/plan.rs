@@ -1,6 +1,6 @@
 //! The plan: every case of a suite with all of its inputs. `difftest list` prints it, `difftest run` executes it.
 //!
-//! [`expand`] makes it. What lies outside the suite is asked through a [`Catalog`], so this module opens no file and loads no
+//! [`expand()`] makes it. What lies outside the suite is asked through a [`Catalog`], so this module opens no file and loads no
 //! plugin. Invariants of a plan: case ids are unique; every `case.test` is an index into the tests; cases stand in the order of
 //! their tests; every test has a case, unless its prompts were refused; every gate names a metric of its test.
 

@@ -1,6 +1,6 @@
 //! Networks running on ONNX Runtime.
 //!
-//! One environment for the process, with telemetry off; every [`Network`] is one or more sessions ("lanes") of the same
+//! One environment for the process, with telemetry off; every `Network` is one or more sessions ("lanes") of the same
 //! graph. A lane runs one call at a time; a call takes an idle lane or waits for one, so a `Network` can be shared freely.
 //! Lanes share the weights that stay in their file, but the runtime repacks matrices for its kernels in each of them, so
 //! more than one lane is for small models, where two calls of one thread each beat one call of two threads.
@@ -134,6 +134,9 @@ fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions
         folder: weights.root().to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
+    if let Ok(to) = std::env::var("TMPDUMP") {
+        let _ = std::fs::write(format!("{to}/{}.onnx", name.replace(' ', "_")), model);
+    }
     let environment = environment::get(options.device)?;
     let commit = || configure(SessionBuilder::new(&environment)?, options, folder)?.commit_from_memory(model);
     commit().map_err(|error| failed(name, error))

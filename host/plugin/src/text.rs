@@ -24,7 +24,7 @@ pub(crate) fn line(text: &str, max: usize) -> String {
     out
 }
 
-/// As [`line`], but keeps line ends, for text that is shown as a block.
+/// As [`line()`], but keeps line ends, for text that is shown as a block.
 pub(crate) fn block(text: &str, max: usize) -> String {
     let mut left = max;
     let mut lines = Vec::new();

@@ -1,7 +1,7 @@
 //! Steps with their names and times, and how they fail.
 
 use std::fmt;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
 
 /// Why xtask stopped.
@@ -63,8 +63,19 @@ impl Steps {
 
 /// Runs a command with its output on this terminal.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let mut child = spawn(command)?;
+    wait(command, &mut child)
+}
+
+/// Starts a command.
+pub(crate) fn spawn(command: &mut Command) -> Result<Child, Failure> {
+    command.spawn().map_err(|error| Failure::new(format!("cannot run `{}`: {error}", command_line(command))))
+}
+
+/// Waits for a command that was started; any exit code but 0 is a failure that says how to repeat it.
+pub(crate) fn wait(command: &Command, child: &mut Child) -> Result<(), Failure> {
     let line = command_line(command);
-    let status = command.status().map_err(|error| Failure::new(format!("cannot run `{line}`: {error}")))?;
+    let status = child.wait().map_err(|error| Failure::new(format!("cannot wait for `{line}`: {error}")))?;
     if status.success() {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::count::{self, Count};
 use crate::step::{self, Failure, Steps};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -25,9 +26,10 @@ Steps; the first that fails ends it, with the command that repeats it:
   2  format: cargo fmt --all --check
   3  plugins: all of plugins/ are built to WebAssembly components, which tests load
   4  clippy over everything, warnings are errors
-  5  tests are compiled, and the program with them
-  6  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
-  7  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
+  5  documentation: every link in it leads somewhere
+  6  tests are compiled, and the program with them
+  7  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
+  8  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
 
 Options:
   --quick  Only format, clippy, and the unit tests beside the code of `core`, `metrics`, `store` and `report`: needs no plugin
@@ -45,11 +47,15 @@ pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
 /// Dependencies are compiled once for checking and once for running, all in the development profile, so build scripts and
 /// procedural macros are shared by all steps.
 fn whole(workspace: &Workspace) -> Result<(), Failure> {
-    let mut steps = Steps::new(7);
+    let mut steps = Steps::new(8);
     steps.run("tools", || tools::prepare(workspace))?;
     steps.run("format", || step::run(&mut format(workspace)))?;
     steps.run("plugins to WebAssembly components", || step::run(&mut workspace.build_plugins(&PLUGINS)))?;
     steps.run("clippy", || step::run(&mut clippy(workspace)))?;
+    steps.run("documentation", || {
+        let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+        step::run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+    })?;
     steps.run("compile the tests", || {
         step::run(&mut workspace.cargo(&["test", "--workspace", "--no-run", "--quiet"]))
     })?;
@@ -59,8 +65,13 @@ fn whole(workspace: &Workspace) -> Result<(), Failure> {
     for line in SKIPPED {
         eprintln!("{line}");
     }
-    steps.run("tests", || step::run(&mut workspace.cargo(&["test", "--workspace"])))?;
+    let mut count = Count::default();
+    steps.run("tests", || {
+        count = count::run(&mut workspace.cargo(&["test", "--workspace"]))?;
+        Ok(())
+    })?;
     eprintln!("\neverything passed in {:.0} s", steps.seconds());
+    println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped + SKIPPED.len() as u64);
     Ok(())
 }
 

@@ -129,8 +129,16 @@ fn several_suites_in_one_run() {
         env.write(&format!("suites/{name}.toml"), SUITE);
     }
     let plugins = workspace().join("plugins");
-    env.run(["run", "-k", "two and pink and seed=7", "--output", "results.json", "--plugins", plugins.to_str().unwrap()])
-        .exits(0);
+    env.run([
+        "run",
+        "-k",
+        "two and pink and seed=7",
+        "--output",
+        "results.json",
+        "--plugins",
+        plugins.to_str().unwrap(),
+    ])
+    .exits(0);
     let results = env.results();
     let names: Vec<_> = results["suites"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b"]);

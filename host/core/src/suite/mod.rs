@@ -1,6 +1,6 @@
 //! The suite file: parsed once, with spans, so every later error can point back into it.
 //!
-//! [`parse`] takes the text of one TOML file and gives a [`Suite`] or [`SuiteErrors`]: every problem of the file at once.
+//! [`parse()`] takes the text of one TOML file and gives a [`Suite`] or [`SuiteErrors`]: every problem of the file at once.
 //! A [`Suite`] is complete (`[defaults]` filled in) and valid by itself: names are unique, numbers are in range, thresholds name
 //! metrics of their test. What needs the outside world (does the metric exist, which way is it better) is asked by
 //! [`crate::plan::expand`].

@@ -1,6 +1,6 @@
 //! The image a metric looks at.
 //!
-//! On WebAssembly it is a handle: pixels stay in the host until they are asked for ([`host`]). Elsewhere it is a block of
+//! On WebAssembly it is a handle: pixels stay in the host until they are asked for (`host`). Elsewhere it is a block of
 //! memory, for tests ([`memory`]). Both give the same bytes.
 
 #[cfg(target_family = "wasm")]
