@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::models::ClipModel;
 use crate::pipeline::{Options, load::described};
 use crate::repository::{Repository, RepositoryError};
+use crate::session::SessionOptions;
 use crate::tokenizer::{ClipTokenizer, TokenizerError};
 
 /// The CLIP model that is used where a suite names none.
@@ -96,7 +97,9 @@ impl ClipScore {
         let preprocess = preprocess(&repository)?;
         let info = describe(&repository, &preprocess)?;
         let tokenizer = ClipTokenizer::load(repository.folder())?;
-        let model = ClipModel::load(repository.folder(), &options.session(1))?;
+        // It scores while the next images are being made: its threads must not wait at the expense of theirs.
+        let session = SessionOptions { spin: false, ..options.session(1) };
+        let model = ClipModel::load(repository.folder(), &session)?;
         let mismatch = |what, left, right| Err(ClipError::Mismatch { what, left, right });
         if preprocess.crop as usize != model.image_size() {
             return mismatch("image size", preprocess.crop as usize, model.image_size());

@@ -11,6 +11,7 @@ mod device;
 mod environment;
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 pub use device::{Device, UnknownDevice};
 use ort::session::Session;
@@ -37,13 +38,16 @@ pub struct SessionOptions {
     pub lanes: usize,
     /// Where the work is done.
     pub device: Device,
+    /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
+    /// otherwise a core less for those beside.
+    pub spin: bool,
 }
 
 impl Default for SessionOptions {
     /// One call at a time on all cores of the CPU.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, lanes: 1, device: Device::Cpu }
+        Self { threads, lanes: 1, device: Device::Cpu, spin: true }
     }
 }
 
@@ -78,12 +82,12 @@ impl Network {
     pub(crate) fn load(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Self> {
         let sessions = std::thread::scope(|scope| {
             let finite = scope.spawn(|| weights.check_finite());
-            let sessions = (0..options.lanes.max(1)).map(|_| session(name, model, weights, options)).collect();
+            // Loading is the work of one thread, so lanes load side by side.
+            let lanes: Vec<_> =
+                (0..options.lanes.max(1)).map(|_| scope.spawn(|| session(name, model, weights, options))).collect();
+            let sessions = lanes.into_iter().map(joined).collect();
             // Damaged weights are the better explanation of whatever the runtime says.
-            match finite.join() {
-                Ok(checked) => checked.and(sessions),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            joined(finite).and(sessions)
         })?;
         Ok(Self { name: name.to_owned(), idle: Mutex::new(sessions), returned: Condvar::new() })
     }
@@ -129,14 +133,16 @@ impl Network {
     }
 }
 
+/// What a thread returned; its panic is passed on.
+pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Session> {
     let folder = weights.root().to_str().ok_or_else(|| Error::WeightsPlace {
         folder: weights.root().to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
-    if let Ok(to) = std::env::var("TMPDUMP") {
-        let _ = std::fs::write(format!("{to}/{}.onnx", name.replace(' ', "_")), model);
-    }
     let environment = environment::get(options.device)?;
     let commit = || configure(SessionBuilder::new(&environment)?, options, folder)?.commit_from_memory(model);
     commit().map_err(|error| failed(name, error))
@@ -151,8 +157,7 @@ fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) ->
         .with_memory_pattern(true)?
         // Without a policy, the runtime would pick accelerators by itself.
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
-        // Lanes compete for the same cores; a waiting thread that spins would take one from a working lane.
-        .with_intra_op_spinning(options.lanes <= 1)?
+        .with_intra_op_spinning(options.spin)?
         .with_log_level(ort::logging::LogLevel::Error)?
         .with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
     options.device.register(builder)

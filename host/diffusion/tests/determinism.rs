@@ -52,6 +52,29 @@ fn predictions() {
     same_for_threads_and_batches(|options| Unet::load(&model("shapes/unet"), options).unwrap(), run, 4);
 }
 
+/// Guidance gives one image several texts: the bits of a batch with a copy of the image for each.
+#[test]
+fn predictions_of_one_image_under_several_texts() {
+    let golden = golden_network("shapes-unet");
+    let [_, channels, height, width] = shape(&golden, "sample");
+    let (sample, text) = (values_f32(&golden, "sample"), values_f32(&golden, "text"));
+    let (sample, text) = (&sample[..sample.len() / 2], &text[..text.len() / 2]);
+    for threads in THREADS {
+        let unet = Unet::load(&model("shapes/unet"), &SessionOptions { threads, ..options() }).unwrap();
+        for count in 1..=3 {
+            let text = varied(text, &[0, 1, 2][..count]);
+            let texts = unet.project_texts(&text, count).unwrap();
+            let shared = unet.predict_under(sample, [1, channels, height, width], 561.0, &texts).unwrap();
+            let copies = unet.predict(&sample.repeat(count), [count, channels, height, width], 561.0, &text).unwrap();
+            assert!(bits(&shared) == bits(&copies), "{threads} threads, {count} texts: other bits");
+        }
+    }
+    let unet = Unet::load(&model("shapes/unet"), &options()).unwrap();
+    let texts = unet.project_texts(&varied(text, &[0, 1, 2]), 3).unwrap();
+    let error = unet.predict_under(&sample.repeat(2), [2, channels, height, width], 561.0, &texts).unwrap_err();
+    assert!(error.to_string().contains("texts"), "{error}");
+}
+
 #[test]
 fn decoded_images() {
     let golden = golden_network("shapes-vae");

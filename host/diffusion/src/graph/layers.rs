@@ -157,10 +157,13 @@ impl<'w> Net<'w> {
         let epsilon = [("epsilon", Attribute::Float(norm.epsilon))];
         let normal = self.graph.op("InstanceNormalization", &[&grouped, &one, &zero], &epsilon);
         let normal = self.reshape_like(&normal, x);
-        let weight = self.weight(&format!("{prefix}.weight"), &[channels, 1, 1])?;
-        let bias = self.weight(&format!("{prefix}.bias"), &[channels, 1, 1])?;
-        let scaled = self.mul(&normal, &weight);
-        Ok(self.add(&scaled, &bias))
+        // Weight and bias of each channel as a batch normalisation whose statistics change nothing: one pass, not two.
+        let weight = self.weight(&format!("{prefix}.weight"), &[channels])?;
+        let bias = self.weight(&format!("{prefix}.bias"), &[channels])?;
+        let mean = self.graph.floats(&vec![0.0; channels], &[channels]);
+        let variance = self.graph.floats(&vec![1.0; channels], &[channels]);
+        let inputs = [&normal, &weight, &bias, &mean, &variance];
+        Ok(self.graph.op("BatchNormalization", &inputs, &[("epsilon", Attribute::Float(0.0))]))
     }
 
     /// `softmax(q k^T / sqrt(d)) v` for `heads` heads, on `[batch, length, heads * d]`.

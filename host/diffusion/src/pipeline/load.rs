@@ -12,7 +12,7 @@ use crate::noise::RNG_ID;
 use crate::repository::{Repository, RepositoryError};
 use crate::runtime;
 use crate::scheduler::SchedulerError;
-use crate::session::{Device, SessionOptions};
+use crate::session::{Device, SessionOptions, joined};
 use crate::tokenizer::{ClipTokenizer, TokenizerError};
 
 /// A UNet file up to this size runs as several lanes of one thread each: its operations are too small to share among threads.
@@ -35,9 +35,9 @@ impl Options {
         self.threads.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1)
     }
 
-    /// For networks in `lanes` that share the threads.
+    /// For networks in `lanes` that share the threads. Lanes compete for the cores, so only a lone one spins.
     pub(crate) fn session(&self, lanes: usize) -> SessionOptions {
-        SessionOptions { threads: (self.threads() / lanes).max(1), lanes, device: self.device }
+        SessionOptions { threads: (self.threads() / lanes).max(1), lanes, device: self.device, spin: lanes == 1 }
     }
 }
 
@@ -117,9 +117,13 @@ impl Networks {
     ) -> Result<Self, LoadError> {
         let session = options.session(lanes);
         let folder = repository.folder();
-        let text = TextEncoder::load(&folder.join("text_encoder"), &session)?;
-        let unet = Unet::load(&folder.join("unet"), &session)?;
-        let vae = VaeDecoder::load(&folder.join("vae"), &session)?;
+        let (text, unet, vae) = std::thread::scope(|scope| {
+            let text = scope.spawn(|| TextEncoder::load(&folder.join("text_encoder"), &session));
+            let vae = scope.spawn(|| VaeDecoder::load(&folder.join("vae"), &session));
+            let unet = Unet::load(&folder.join("unet"), &session);
+            (joined(text), unet, joined(vae))
+        });
+        let (text, unet, vae) = (text?, unet?, vae?);
         fits("tokens", tokenizer.max_length(), "of the tokenizer", text.length(), "of the text encoder")?;
         fits("embedding width", text.width(), "of the text encoder", unet.cross_attention_dim(), "of the UNet")?;
         // more channels in than out are inpainting and image editing models
