@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
     /// Device for generation and CLIP: `cpu`, `cuda:0`, `coreml`, `openvino`.
     #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "DIFFTEST_DEVICE", help_heading = "Runner")]
     pub(crate) device: String,
-    /// Threads. Default: one for each core. Results do not depend on it.
+    /// Threads, at most one for each core, which is the default. Results do not depend on it.
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Runner")]
     pub(crate) jobs: Option<u16>,
     /// Images made in one go. Results do not depend on it; a GPU likes more, a CPU does not care.
@@ -113,10 +113,10 @@ pub(crate) struct RunArgs {
     /// Begin nothing new after the first test that does not pass.
     #[arg(short = 'x', long, help_heading = "Runner")]
     pub(crate) fail_fast: bool,
-    /// Write the results as JSON to this file.
+    /// Write the results as JSON to this file; `-` is standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
-    /// Keep images and the recording here instead of `.difftest/runs/RUN`.
+    /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) artifacts: Option<PathBuf>,
 }

@@ -2,18 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::CliError;
+
 /// The plugin folders that were named, or `plugins` where that is a folder.
-pub(crate) fn plugin_folders(named: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn plugin_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let default = Path::new("plugins");
-    match named {
+    if let Some(other) = named.iter().find(|path| path.is_file() && path.extension().is_none_or(|e| e != "wasm")) {
+        return Err(CliError::new(
+            "usage",
+            format!("--plugins {}: neither a folder nor a .wasm file", other.display()),
+        )
+        .hint("name the folder that holds the plugins"));
+    }
+    Ok(match named {
         [] if default.is_dir() => vec![default.to_owned()],
         named => named.to_vec(),
-    }
+    })
 }
 
-/// One thread for each core that this process may use.
+/// The threads that were asked for, but no more than the cores this process may use: more would only cost memory.
 pub(crate) fn threads(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or(cores, |asked| usize::from(asked).min(cores))
 }
 
 /// When a run began and what it is called: `20261121-093000-4f1c2a`, which sorts by time.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use difftest_core::nearest::did_you_mean;
 use difftest_core::suite::{self, Suite, SuiteErrors};
 
 use crate::error::CliError;
@@ -94,7 +95,11 @@ fn find(name: &Path, test_dir: &Path) -> Result<PathBuf, CliError> {
     );
     if let Ok(files) = all(test_dir) {
         let names: Vec<_> = files.iter().filter_map(|f| Some(f.file_stem()?.to_string_lossy().into_owned())).collect();
-        error = error.hint(format!("{} has: {}", test_dir.display(), names.join(", ")));
+        let asked = name.file_stem().unwrap_or(name.as_os_str()).to_string_lossy();
+        let has = format!("{} has", test_dir.display());
+        error = error.hint(did_you_mean(&asked, names.iter().map(String::as_str), &has));
+    } else {
+        error = error.hint("name a suite file, or write a first suite with `difftest init`");
     }
     Err(error)
 }

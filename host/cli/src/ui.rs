@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use difftest_report::terminal::Verbosity;
 
 use crate::args::{Color, Global};
+use crate::error::CliError;
 
 /// Where output goes and how it looks.
 #[derive(Debug)]
@@ -43,18 +44,24 @@ impl Ui {
         match self.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => !set("NO_COLOR") && (set("FORCE_COLOR") || (terminal && !set("CI"))),
+            Color::Auto => !set("NO_COLOR") && (set("FORCE_COLOR") || (terminal && !set("CI") && !dumb())),
         }
     }
 
     /// Whether a person watches: then progress is drawn.
     pub(crate) fn interactive(&self) -> bool {
-        io::stderr().is_terminal() && std::env::var_os("CI").is_none() && self.verbosity != Verbosity::Quiet
+        io::stderr().is_terminal() && std::env::var_os("CI").is_none() && !dumb() && self.verbosity != Verbosity::Quiet
     }
 
-    /// Prints data. A closed pipe is the reader's right, not an error.
-    pub(crate) fn data(&mut self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
+    /// Prints data. A closed pipe is the reader's right, not an error; a full disk is one.
+    pub(crate) fn data(&mut self, text: &str) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::new("write", format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says what is going on.
@@ -82,4 +89,9 @@ impl Ui {
     pub(crate) fn error_text(&mut self, text: &str) {
         let _ = write!(io::stderr(), "{text}");
     }
+}
+
+/// A terminal that understands no control sequences.
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

@@ -31,6 +31,7 @@ impl WriteError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "choose a folder you may write to with `--artifacts DIR` or `--output FILE`".into()
             }
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy => return None,
             _ => "check the path, or choose another place with `--artifacts DIR` and `--output FILE`".into(),
         })
     }
@@ -49,10 +50,25 @@ fn reason(error: &io::Error) -> String {
 /// Writes `bytes` to `path`: into a temporary file beside it, flushed to the disk, then renamed over it. On any error the
 /// temporary file is gone and what stood at `path` before is untouched. Missing parent folders are made.
 ///
+/// A symbolic link is followed. What is neither a file nor a folder (a pipe, a device) is written into, as a shell would.
+///
 /// # Errors
 /// [`WriteError`] naming the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let fail = |source| WriteError::new("write", path, source);
+    let followed;
+    let path = if path.is_symlink() {
+        followed = fs::canonicalize(path).map_err(fail)?;
+        &followed
+    } else {
+        path
+    };
+    if let Ok(there) = fs::metadata(path)
+        && !there.is_file()
+        && !there.is_dir()
+    {
+        return fs::OpenOptions::new().write(true).open(path).and_then(|mut open| open.write_all(bytes)).map_err(fail);
+    }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|e| WriteError::new("make the folder", folder, e))?;
     if path.is_dir() {
@@ -90,6 +106,29 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_devices_stay_devices() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (link, target) = (dir.path().join("link.json"), dir.path().join("target.json"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One folder a run.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,11 @@ use crate::atomic::{self, WriteError};
 /// Where runs go when `--artifacts` is not given, under the working directory.
 pub const DEFAULT_ROOT: &str = ".difftest";
 
-/// The folder of the run that is going on.
+const RECORDING: &str = "events.jsonl";
+const RESULTS: &str = "results.json";
+const IMAGES: &str = "images";
+
+/// The folder of the run that is going on, locked as long as this lives (a kill unlocks it).
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -33,16 +37,46 @@ impl RunFolder {
         Self::create(&root.join("runs").join(run))
     }
 
-    /// Makes the folder `path` and starts its recording. Images of an earlier run into the same folder are replaced one by one.
+    /// Makes the folder `path` and starts its recording. An earlier run in it is replaced as a whole; a folder with anything else
+    /// in it is refused, and so is one that another run is writing to.
     ///
     /// # Errors
-    /// [`WriteError`] when the folder cannot be made or written to.
+    /// [`WriteError`] when the folder cannot be made, written to, or is not free.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
-        fs::create_dir_all(path).map_err(|e| WriteError::new("make the folder", path, e))?;
-        let path = std::path::absolute(path).map_err(|e| WriteError::new("find", path, e))?;
-        let recording = path.join("events.jsonl");
-        let events = File::create(&recording).map_err(|e| WriteError::new("write", &recording, e))?;
+        let fail = |action, source| WriteError::new(action, path, source);
+        fs::create_dir_all(path).map_err(|e| fail("make the folder", e))?;
+        let path = std::path::absolute(path).map_err(|e| fail("find", e))?;
+        let recording = path.join(RECORDING);
+        if !recording.exists() && fs::read_dir(&path).map_err(|e| fail("read", e))?.next().is_some() {
+            let reason = "it has files in it that are not of an earlier run: name another folder, or an empty one";
+            return Err(fail("keep the run in", io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason)));
+        }
+        let events = File::options().create(true).truncate(false).write(true).open(&recording);
+        let events = events.map_err(|e| WriteError::new("write", &recording, e))?;
+        events.try_lock().map_err(|locked| match locked {
+            TryLockError::WouldBlock => {
+                let reason = "another run is writing to it: name another folder, or wait for its end";
+                fail("keep the run in", io::Error::new(io::ErrorKind::ResourceBusy, reason))
+            }
+            TryLockError::Error(error) => WriteError::new("lock", &recording, error),
+        })?;
+        for old in [path.join(RESULTS), path.join(IMAGES)] {
+            let removed = if old.is_dir() { fs::remove_dir_all(&old) } else { fs::remove_file(&old) };
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(WriteError::new("replace", &old, error));
+                }
+                _ => {}
+            }
+        }
+        events.set_len(0).map_err(|e| WriteError::new("write", &recording, e))?;
         Ok(Self { path, events })
+    }
+
+    /// Where the results go when the run has ended.
+    #[must_use]
+    pub fn results_path(&self) -> PathBuf {
+        self.path.join(RESULTS)
     }
 
     /// The folder itself, absolute.
@@ -57,7 +91,7 @@ impl RunFolder {
     /// # Errors
     /// [`WriteError`] when the disk does not take it.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), WriteError> {
-        let fail = |source| WriteError::new("write", &self.path.join("events.jsonl"), source);
+        let fail = |source| WriteError::new("write", &self.path.join(RECORDING), source);
         let mut line = serde_json::to_vec(event).map_err(|e| fail(io::Error::other(e)))?;
         line.push(b'\n');
         self.events.write_all(&line).map_err(fail)
@@ -67,7 +101,7 @@ impl RunFolder {
 /// Where the image of a case goes: `ROOT/images/SUITE/NNNN-NAME.png`, with names reduced to letters, digits, `.`, `_`, `=` and `-`.
 #[must_use]
 pub fn image_path(root: &Path, suite: &str, case: usize, name: &str) -> PathBuf {
-    root.join("images").join(file_name(suite, 60)).join(format!("{case:04}-{}.png", file_name(name, 100)))
+    root.join(IMAGES).join(file_name(suite, 60)).join(format!("{case:04}-{}.png", file_name(name, 100)))
 }
 
 /// A name that every file system takes: other characters become `-`, runs of them one, and it ends after `limit`.
@@ -104,6 +138,24 @@ mod tests {
         folder.record(&serde_json::json!({ "event": "c" })).unwrap();
         let text = fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn an_earlier_run_is_replaced_and_nothing_else_is_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let first = RunFolder::create(&path).unwrap();
+        atomic::write(&image_path(first.path(), "s", 0, "a"), b"png").unwrap();
+        assert!(RunFolder::create(&path).unwrap_err().to_string().contains("another run"));
+        drop(first);
+        let second = RunFolder::create(&path).unwrap();
+        assert!(!second.path().join(IMAGES).exists());
+
+        let foreign = dir.path().join("mine");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("results.json"), "mine").unwrap();
+        assert!(RunFolder::create(&foreign).unwrap_err().to_string().contains("not of an earlier run"));
+        assert_eq!(fs::read(foreign.join("results.json")).unwrap(), b"mine");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use difftest_diffusion::runtime::{self, Provider};
+use difftest_report::terminal::Verbosity;
 
 use crate::args::DoctorArgs;
 use crate::commands;
@@ -39,9 +40,12 @@ pub(crate) fn doctor(args: &DoctorArgs, ui: &mut Ui) -> Result<Exit, CliError> {
                 ("BAD ", text, Some(next))
             }
         };
-        ui.data(&format!("{mark}  {name:<14} {text}\n"));
+        if mark == "ok  " && ui.verbosity() == Verbosity::Quiet {
+            continue;
+        }
+        ui.data(&format!("{mark}  {name:<14} {text}\n"))?;
         if let Some(next) = next {
-            ui.data(&format!("      {:<14} next: {next}\n", ""));
+            ui.data(&format!("      {:<14} next: {next}\n", ""))?;
         }
     }
     Ok(exit)
@@ -84,7 +88,7 @@ fn builtin_model() -> Finding {
 }
 
 fn plugins(named: &[PathBuf]) -> Result<Vec<(&'static str, Finding)>, CliError> {
-    let folders = environment::plugin_folders(named);
+    let folders = environment::plugin_folders(named)?;
     if folders.is_empty() {
         let next = "name a folder with `--plugins DIR`, or keep plugins in ./plugins".to_owned();
         return Ok(vec![("plugins", Note("no folder".into(), Some(next)))]);
@@ -113,6 +117,13 @@ fn plugins(named: &[PathBuf]) -> Result<Vec<(&'static str, Finding)>, CliError> 
     let findings: Vec<_> = findings.collect();
     if findings.is_empty() {
         return Ok(vec![("plugins", Note("the folders hold none".into(), None))]);
+    }
+    if findings.iter().all(|(_, finding)| !matches!(finding, Good(_))) {
+        let next = "build them (`cargo build --release --target wasm32-wasip2 -p NAME`), or name another folder with `--plugins DIR`";
+        return Ok(findings
+            .into_iter()
+            .chain([("plugins", Bad("none of them can be used".into(), next.into()))])
+            .collect());
     }
     Ok(findings)
 }

@@ -12,7 +12,7 @@ const SUITE: &str = include_str!("init/first.toml");
 const WORKFLOW: &str = include_str!("init/difftest.yml");
 
 pub(crate) fn init(args: &InitArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    let suite = SUITE.replace("builtin:shapes", &toml_escape(&args.model));
+    let suite = for_model(&args.model);
     let files = [("suites/first.toml", suite.as_str()), (".github/workflows/difftest.yml", WORKFLOW)];
     let taken = files.iter().map(|(name, _)| args.folder.join(name)).find(|path| path.exists());
     if let Some(path) = taken.filter(|_| !args.force) {
@@ -21,7 +21,8 @@ pub(crate) fn init(args: &InitArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     for (name, text) in files {
         let path = args.folder.join(name);
-        atomic::write(&path, text.as_bytes())?;
+        atomic::write(&path, text.as_bytes())
+            .map_err(|error| CliError::new("write", error.to_string()).hint("name a folder you may write to"))?;
         ui.note(&format!("wrote {}", path.display()));
     }
     let change =
@@ -30,6 +31,15 @@ pub(crate) fn init(args: &InitArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn toml_escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+/// The template tests the builtin model; another one needs a CLIP model of its own to be judged by.
+fn for_model(model: &str) -> String {
+    if model == "builtin:shapes" {
+        return SUITE.to_owned();
+    }
+    // A JSON string is a TOML string.
+    let model_line = format!("model = {}", serde_json::Value::from(model));
+    SUITE
+        .replace("\nmodel = \"builtin:shapes\"", &format!("\n{model_line}"))
+        .replace("# The CLIP model that `clip_score` uses; builtin:shapes brings its own.", "# The CLIP model that `clip_score` uses: a folder as transformers saves a CLIPModel. Put one there or change the line.")
+        .replace("# [models]\n# clip", "[models]\nclip")
 }

@@ -14,7 +14,7 @@ pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         Format::Human => list::human(&plans, ui.color_stdout()),
         Format::Json => list::json(&plans),
     };
-    ui.data(&text);
+    ui.data(&text)?;
     let refused = plans.iter().flat_map(|plan| &plan.tests).flat_map(|test| &test.refused);
     let mut exit = Exit::Success;
     for error in refused {

@@ -7,9 +7,13 @@ pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod runtime;
 
+use std::sync::Arc;
+
+use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
-use difftest_core::suite::{ModelSpec, Suite};
+use difftest_core::suite::{ModelSpec, Suite, SuiteError, SuiteErrors};
+use difftest_diffusion::scheduler::Kind;
 use difftest_plugin::{Limits, Registry};
 use difftest_run::catalog::Catalog;
 
@@ -25,7 +29,7 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
     if let Some(fuel) = fuel {
         limits.fuel = fuel;
     }
-    Registry::discover(&environment::plugin_folders(folders), limits).map_err(|error| {
+    Registry::discover(&environment::plugin_folders(folders)?, limits).map_err(|error| {
         CliError::new("plugins", error.to_string()).hint("name folders that exist with `--plugins DIR`")
     })
 }
@@ -48,6 +52,11 @@ pub(crate) fn plans(
     let mut broken = Vec::new();
     for suite in suites {
         let model = model_of(&suite, selection.model.as_deref())?;
+        let unknown = unknown_schedulers(&suite);
+        if !unknown.errors.is_empty() {
+            broken.push(unknown);
+            continue;
+        }
         let catalog = Catalog::new(registry, &suite, &model);
         match plan::expand(&suite, &model, seeds, &catalog) {
             Ok(plan) => plans.push((suite, plan)),
@@ -69,6 +78,19 @@ pub(crate) fn plans(
         }
     }
     Ok(plans)
+}
+
+/// A scheduler that no model has is a mistake in the suite, known before any model is loaded.
+fn unknown_schedulers(suite: &Suite) -> SuiteErrors {
+    let tests = suite.tests.iter().filter_map(|test| {
+        let name = test.settings.scheduler.as_deref()?;
+        let known = Kind::ALL.map(Kind::name);
+        (!known.contains(&name)).then(|| {
+            let message = format!("test `{}` asks for the unknown scheduler `{name}`", test.name);
+            SuiteError::at(&test.span, message).hint(did_you_mean(name, known, "there are"))
+        })
+    });
+    SuiteErrors { path: suite.path.clone(), text: Arc::clone(&suite.text), errors: tests.collect() }
 }
 
 /// `--model`, or the suite's.

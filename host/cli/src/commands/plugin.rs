@@ -41,7 +41,7 @@ fn list(registry: &Registry, format: Format, ui: &mut Ui) -> Result<Exit, CliErr
             Ok(inspection) => serde_json::json!(inspection),
             Err(problem) => serde_json::json!({ "name": name, "problem": problem }),
         };
-        ui.data(&format!("{:#}\n", inspected.iter().map(entry).collect::<serde_json::Value>()));
+        ui.data(&format!("{:#}\n", inspected.iter().map(entry).collect::<serde_json::Value>()))?;
         return Ok(Exit::Success);
     }
     if inspected.is_empty() {
@@ -68,7 +68,7 @@ fn list(registry: &Registry, format: Format, ui: &mut Ui) -> Result<Exit, CliErr
                 problem_lines(&mut text, &problem);
             }
         }
-        ui.data(&text);
+        ui.data(&text)?;
     }
     Ok(Exit::Success)
 }
@@ -90,9 +90,9 @@ fn inspect(registry: &Registry, name: &str, format: Format, ui: &mut Ui) -> Resu
         }
     })?;
     if format == Format::Json {
-        ui.data(&format!("{:#}\n", serde_json::json!(plugin)));
+        ui.data(&format!("{:#}\n", serde_json::json!(plugin)))?;
     } else {
-        ui.data(&describe(&plugin));
+        ui.data(&describe(&plugin))?;
     }
     Ok(if plugin.problem.is_some() { Exit::Error } else { Exit::Success })
 }

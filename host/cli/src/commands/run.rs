@@ -1,5 +1,6 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let device =
         args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
     let plans = commands::plans(&args.selection, &registry, ui)?;
+    let files: Vec<PathBuf> = plans.iter().map(|(suite, _)| suite.path.clone()).collect();
     let suites: Vec<_> = plans
         .into_iter()
         .map(|(suite, plan)| SuiteRun {
@@ -43,9 +45,10 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             plan,
         })
         .collect();
-    if let Some(output) = &args.output {
+    let output = args.output.as_deref().filter(|output| *output != Path::new("-"));
+    if let Some(output) = output {
         // Better now than after an hour of work.
-        check_writable(output)?;
+        check_output(output, &files)?;
     }
     let (run, started) = environment::run_name();
     let mut folder = match &args.artifacts {
@@ -53,6 +56,9 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         None => RunFolder::create_default(&run)?,
     };
     let jobs = environment::threads(args.jobs);
+    if args.jobs.is_some_and(|asked| usize::from(asked) > jobs) {
+        ui.note(&format!("-j {jobs}: there are no more cores"));
+    }
     let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
     let loader = Loader::new(&registry, &logs, engine, jobs);
     let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
@@ -78,22 +84,39 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         ui.error(&error.message, error.hint.as_deref());
     }
     let json = results.to_json();
-    let kept = folder.path().join("results.json");
-    let mut exit = Exit::from(conclusion);
-    for path in std::iter::once(&kept).chain(&args.output) {
-        if let Err(error) = atomic::write(path, json.as_bytes()) {
-            ui.error(&error.to_string(), error.hint().as_deref());
-            exit = if exit == Exit::Interrupted { exit } else { Exit::Error };
+    let kept = folder.results_path();
+    let mut written = None;
+    let mut trouble = None;
+    for path in std::iter::once(kept.as_path()).chain(output) {
+        match atomic::write(path, json.as_bytes()) {
+            Ok(()) => written = Some(path),
+            Err(error) => trouble = Some(CliError::from(error)),
         }
     }
-    ui.note(&format!("     results {}", args.output.as_ref().unwrap_or(&kept).display()));
+    if args.output.is_some() && output.is_none() {
+        trouble = ui.data(&json).err().or(trouble);
+    }
+    if let Some(path) = written {
+        ui.note(&format!("     results {}", path.display()));
+    }
+    let mut exit = Exit::from(conclusion);
+    if let Some(error) = trouble {
+        let error = error.report(ui);
+        exit = if exit == Exit::Interrupted { exit } else { error };
+    }
     Ok(exit)
 }
 
-/// Finds out now whether the results can be written where they were asked for.
-fn check_writable(output: &std::path::Path) -> Result<(), CliError> {
-    let existed = output.exists();
-    if existed {
+/// Finds out now whether the results can be written where they were asked for, and that no suite is written over.
+fn check_output(output: &Path, suites: &[PathBuf]) -> Result<(), CliError> {
+    if let Ok(real) = output.canonicalize() {
+        if suites.iter().any(|suite| suite.canonicalize().is_ok_and(|suite| suite == real)) {
+            return Err(CliError::new(
+                "write",
+                format!("--output {} would replace the suite itself", output.display()),
+            )
+            .hint("name another file, such as results.json"));
+        }
         if output.is_dir() {
             return Err(CliError::new("write", format!("--output {} is a folder", output.display()))
                 .hint("name a file, such as results.json"));

@@ -9,7 +9,7 @@ use crate::ui::Ui;
 pub(crate) fn runtime(command: &RuntimeCommand, ui: &mut Ui) -> Result<Exit, CliError> {
     match command {
         RuntimeCommand::Install { provider } => install(provider, ui),
-        RuntimeCommand::List => Ok(list(ui)),
+        RuntimeCommand::List => list(ui),
     }
 }
 
@@ -30,24 +30,24 @@ fn install(provider: &str, ui: &mut Ui) -> Result<Exit, CliError> {
         }
     })
     .map_err(|error| from_runtime(&error))?;
-    ui.data(&format!("{}\n", path.display()));
+    ui.data(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)
 }
 
-fn list(ui: &mut Ui) -> Exit {
+fn list(ui: &mut Ui) -> Result<Exit, CliError> {
     let found = runtime::list();
     if found.is_empty() {
         ui.error("no ONNX Runtime library was found", Some("difftest runtime install cpu"));
-        return Exit::Error;
+        return Ok(Exit::Error);
     }
     let chosen = runtime::find().ok();
     for library in found {
         let version = library.version.map_or_else(|| "unknown version".to_owned(), |version| version.to_string());
         let mark = if chosen.as_ref() == Some(&library) { "*" } else { " " };
         let old = if library.is_too_old() { "  too old" } else { "" };
-        ui.data(&format!("{mark} {version:<10} {:<20} {}{old}\n", library.source.to_string(), library.path.display()));
+        ui.data(&format!("{mark} {version:<10} {:<20} {}{old}\n", library.source.to_string(), library.path.display()))?;
     }
-    Exit::Success
+    Ok(Exit::Success)
 }
 
 pub(crate) fn from_runtime(error: &RuntimeError) -> CliError {

@@ -15,6 +15,15 @@ fn init_writes_a_suite_that_runs_and_replaces_nothing() {
 }
 
 #[test]
+fn init_for_another_model_asks_for_its_clip_model() {
+    let env = TestEnv::new();
+    env.run(["init", "--model", "./my \"model\""]).exits(0);
+    let suite = std::fs::read_to_string(env.path("suites/first.toml")).unwrap();
+    assert!(suite.contains("\nmodel = \"./my \\\"model\\\"\"\n") && suite.contains("\n[models]\nclip = "), "{suite}");
+    env.run(["list"]).exits(2).says(&["clip"]);
+}
+
+#[test]
 fn doctor_finds_everything_after_the_set_up() {
     let env = TestEnv::new();
     let plugins = workspace().join("plugins");

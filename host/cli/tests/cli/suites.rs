@@ -57,6 +57,13 @@ fn unknown_plugin() {
 }
 
 #[test]
+fn unknown_scheduler() {
+    insta::assert_snapshot!(complaint(&suite(
+        "name = \"a\"\nprompts = [\"a red circle\"]\nscheduler = \"dpm\"\nmetrics = [\"clip_score\"]"
+    )));
+}
+
+#[test]
 fn not_toml() {
     insta::assert_snapshot!(complaint("model = \"builtin:shapes\n[[test]]"));
 }
@@ -73,7 +80,7 @@ fn several_problems_are_shown_together() {
 fn a_suite_that_is_not_there() {
     let env = TestEnv::new();
     env.write("suites/quick.toml", "");
-    env.run(["run", "quikc"]).exits(2).says(&["there is no suite quikc", "suites has: quick"]);
+    env.run(["run", "quikc"]).exits(2).says(&["there is no suite quikc", "did you mean `quick`?"]);
     env.run(["run", "x", "--test-dir", "nowhere"]).exits(2).says(&["there is no suite x"]);
     env.run(["run", "--test-dir", "nowhere"]).exits(2).says(&["cannot read the test folder nowhere", "difftest init"]);
 }

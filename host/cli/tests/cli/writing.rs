@@ -20,6 +20,33 @@ fn output_is_a_folder() {
     env.run_suite(SUITE, &["--output", "results.json"]).exits(2).says(&["results.json is a folder"]);
 }
 
+#[test]
+fn a_suite_is_never_written_over() {
+    let env = TestEnv::new();
+    env.run_suite(SUITE, &["--output", "suites/suite.toml"]).exits(2).says(&["would replace the suite"]);
+    assert_eq!(std::fs::read_to_string(env.path("suites/suite.toml")).unwrap(), SUITE);
+}
+
+#[test]
+fn results_to_standard_output() {
+    let env = TestEnv::new();
+    let run = env.run_suite(SUITE, &["--output", "-"]).exits(0);
+    let results: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(results["conclusion"], "passed");
+    assert!(!env.path("-").exists());
+}
+
+#[test]
+fn a_folder_of_artifacts_holds_one_run() {
+    let env = TestEnv::new();
+    env.write("mine/results.json", "mine");
+    env.run_suite(SUITE, &["--artifacts", "mine"]).exits(2).says(&["mine", "not of an earlier run"]);
+    assert_eq!(std::fs::read_to_string(env.path("mine/results.json")).unwrap(), "mine");
+    env.run_suite(SUITE, &["--artifacts", "run"]).exits(0);
+    env.run_suite(SUITE, &["--artifacts", "run", "-k", "seed=2"]).exits(0);
+    assert_eq!(std::fs::read_dir(env.path("run/images/suite")).unwrap().count(), 1, "the earlier run is gone");
+}
+
 /// The limit on file size stands in for the end of the disk: writes beyond it fail in the same calls.
 #[cfg(target_os = "linux")]
 #[test]
