@@ -3,23 +3,32 @@
 //! Every reader returns `None` after adding a problem, so a caller goes on with the rest of the file and a person sees all of
 //! its problems at once.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{Span, SuiteError};
+use super::{Span, SuiteError, line_column};
 use crate::nearest::{did_you_mean, nearest};
 
 /// A TOML value and where it stands.
 pub(super) type Item<'t> = Spanned<DeValue<'t>>;
 
-/// The problems found so far.
-#[derive(Default)]
-pub(super) struct Problems(pub(super) Vec<SuiteError>);
+/// The problems found so far in a text.
+pub(super) struct Problems {
+    text: Arc<str>,
+    pub(super) found: Vec<SuiteError>,
+}
 
 impl Problems {
+    pub(super) fn of(text: &Arc<str>) -> Self {
+        Self { text: Arc::clone(text), found: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, error: SuiteError) {
-        self.0.push(error);
+        self.found.push(error);
     }
 }
 
@@ -196,15 +205,18 @@ fn json(item: &Item<'_>, problems: &mut Problems) -> Option<Value> {
     }
 }
 
-/// Finds entries that occurred before; adds a problem for each.
+/// Finds entries that occurred before; adds a problem for each, with the line of the first. `seen` holds where each value stood.
 pub(super) fn unique<T: Ord>(
     value: T,
     span: &Span,
     what: &str,
-    seen: &mut std::collections::BTreeSet<T>,
+    seen: &mut BTreeMap<T, usize>,
     problems: &mut Problems,
 ) {
-    if !seen.insert(value) {
-        problems.add(SuiteError::at(span, format!("{what} occurs twice")).label("here again"));
+    let first = *seen.entry(value).or_insert(span.start);
+    if first != span.start {
+        let (line, _) = line_column(&problems.text, first);
+        let message = format!("{what} occurs twice, first on line {line}");
+        problems.add(SuiteError::at(span, message).label("here again"));
     }
 }

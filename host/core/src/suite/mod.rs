@@ -77,6 +77,8 @@ pub struct Suite {
     pub text: Arc<str>,
     /// `model`; `--model` replaces it.
     pub model: Option<ModelSpec>,
+    /// Where it stands.
+    pub model_span: Option<Span>,
     /// `[models] clip`: the folder of the CLIP model that `clip_score` uses.
     pub clip: Option<String>,
     /// `manual = true`: only runs when it is named.

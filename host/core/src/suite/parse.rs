@@ -1,6 +1,6 @@
 //! The top level of the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::nearest::did_you_mean;
 /// Every problem of the file, in the order of the text; only the first one where the text is not TOML.
 pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteErrors> {
     let text: Arc<str> = text.into();
-    let mut problems = Problems::default();
+    let mut problems = Problems::of(&text);
     let suite = match DeTable::parse(&text) {
         Ok(root) => read_suite(path, &text, root.get_ref(), &mut problems),
         Err(error) => {
@@ -27,7 +27,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteErrors> {
             return Err(SuiteErrors::new(path, &text, vec![SuiteError::at(&(start..end), message)]));
         }
     };
-    if problems.0.is_empty() { Ok(suite) } else { Err(SuiteErrors::new(path, &text, problems.0)) }
+    if problems.found.is_empty() { Ok(suite) } else { Err(SuiteErrors::new(path, &text, problems.found)) }
 }
 
 fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut Problems) -> Suite {
@@ -49,6 +49,7 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
         name: path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
         text: Arc::clone(text),
         model,
+        model_span: fields.get("model").map(Item::span),
         clip,
         manual: fields.get("manual").and_then(|item| boolean(item, "manual", problems)).unwrap_or(false),
         tests,
@@ -59,9 +60,9 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
 fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
     let known = ["model", "models", "manual", "defaults", "test"];
     let shared = shared_keys();
-    let before = problems.0.len();
+    let before = problems.found.len();
     let fields = Fields::new(root, "a suite", &known, problems);
-    for problem in &mut problems.0[before..] {
+    for problem in &mut problems.found[before..] {
         let name = problem.message.split('`').nth(1).unwrap_or_default();
         if shared.contains(&name) {
             problem.hint = Some(format!("`{name}` belongs in [defaults] or in a [[test]]"));
@@ -91,7 +92,7 @@ fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
 fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>, problems: &mut Problems) -> Vec<Test> {
     let Some(item) = fields.get("test") else {
         // A misspelt `[[tests]]` has its own problem already.
-        if problems.0.is_empty() {
+        if problems.found.is_empty() {
             let hint = "add one:\n[[test]]\nname = \"first\"\nprompts = [\"a red circle\"]\nmetrics = [\"clip_score\"]";
             problems.add(SuiteError::whole("the suite has no tests").hint(hint));
         }
@@ -102,7 +103,7 @@ fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>,
         problems.add(error.hint("write [[test]] with two brackets"));
         return Vec::new();
     }
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     let mut tests = Vec::new();
     for entry in list(item, "test", "a list of tables: [[test]]", problems).unwrap_or_default() {
         if let Some(test) = read_test(entry, defaults, model, problems) {
@@ -116,7 +117,7 @@ fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>,
 
 /// A threshold that no test takes over judges nothing: a silent pass.
 fn unused_defaults(defaults: &Shared, tests: &[Test], problems: &mut Problems) {
-    if !problems.0.is_empty() {
+    if !problems.found.is_empty() {
         return; // tests that could not be read might have used it
     }
     let metrics: BTreeSet<&str> =

@@ -1,6 +1,6 @@
 //! `prompts`: a list, or a prompt generator.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use toml::de::DeValue;
@@ -23,7 +23,7 @@ pub(super) fn read_prompts(item: &Item<'_>, problems: &mut Problems) -> Option<P
 }
 
 fn written(item: &Item<'_>, problems: &mut Problems) -> Option<PromptSource> {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut prompts = Vec::new();
     for (index, entry) in list(item, "prompts", EXPECTED, problems)?.iter().enumerate() {
         if let Some(prompt) = string(entry, &format!("prompts[{index}]"), problems) {

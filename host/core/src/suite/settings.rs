@@ -1,6 +1,6 @@
 //! Seeds and sampler settings: the same keys in `[defaults]` and in a test.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::SuiteError;
 use super::fields::{Fields, Item, Problems, integer, list, number, string, unique, wrong_type};
@@ -52,7 +52,7 @@ pub(super) fn fill(own: Settings, defaults: &Settings) -> Settings {
 /// Different integers from 0 to 2^63 - 1.
 pub(super) fn read_seeds(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<u64>> {
     let entries = list(item, "seeds", "a list of integers such as [42, 123]", problems)?;
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut seeds = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         if let Some(seed) = integer(entry, &format!("seeds[{index}]"), 0, MAX_SEED, problems) {

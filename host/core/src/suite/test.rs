@@ -1,6 +1,6 @@
 //! One `[[test]]`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use toml::de::DeValue;
@@ -136,7 +136,7 @@ fn thresholds(
 
 fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUse>> {
     let entries = list(item, "metrics", "a list of metric names", problems)?;
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut metrics = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         if let Some(metric) = read_metric(entry, &format!("metrics[{index}]"), problems) {
