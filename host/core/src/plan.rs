@@ -46,7 +46,7 @@ pub struct TestPlan {
     pub gates: Vec<Gate>,
     /// Metrics and prompts that are there but were refused ([`Unknown::Refused`] of any kind but `invalid-config`, which is a
     /// mistake in the suite and so a `SuiteError`): left out of `metrics`, `gates` and the cases. The test's verdict will be an error
-    /// that says so, while its other metrics and the other tests keep their results.
+    /// that says so, while its other metrics and the other tests keep their results. Each different one is there once.
     pub refused: Vec<MetricError>,
 }
 

@@ -56,7 +56,11 @@ impl Expansion<'_> {
         for wanted in &test.metrics {
             match self.catalog.metric(&wanted.name, &wanted.config) {
                 Ok(info) => metrics.push((wanted.clone(), info)),
-                Err(unknown) => refused.extend(self.unknown(unknown, "metric", &wanted.name, &wanted.span)),
+                // Metrics of one plugin are often refused for one reason; it is told once.
+                Err(unknown) => {
+                    let error = self.unknown(unknown, "metric", &wanted.name, &wanted.span);
+                    refused.extend(error.filter(|error| !refused.contains(error)));
+                }
             }
         }
         let mut gates = Vec::with_capacity(test.thresholds.len());
@@ -134,15 +138,19 @@ impl Expansion<'_> {
             return None;
         }
         if self.manifest.is_none() {
+            // A folder that the suite itself names is mended there; `--model` stands in no line of the suite.
+            let own = self.suite.model_span.as_ref().filter(|_| self.suite.model.as_ref() == Some(self.model));
+            let span = own.unwrap_or(&test.span);
             let read = match self.catalog.manifest(self.model) {
                 Ok(rows) => Some(rows.into_iter().map(|(prompt, seed)| (Arc::new(prompt), seed)).collect()),
                 // Without it no test of the suite has anything to measure, so any refusal is the suite's.
                 Err(Unknown::Refused(error)) => {
-                    self.errors.push(refusal(error, &test.span).label("needs the manifest"));
+                    let label = if own.is_some() { "names the folder" } else { "needs the manifest" };
+                    self.errors.push(refusal(error, span).label(label));
                     None
                 }
                 Err(unknown) => {
-                    self.unknown(unknown, "image folder", &folder_name(self.model), &test.span);
+                    self.unknown(unknown, "image folder", &folder_name(self.model), span);
                     None
                 }
             };

@@ -43,7 +43,7 @@ impl Catalog for Shelf {
             "clip_score" => Ok(info(name, Direction::HigherIsBetter)),
             "noise/level" => Ok(info(name, Direction::LowerIsBetter)),
             "stats/brightness" => Ok(info(name, Direction::Neither)),
-            "hostile/panic" => Err(refused("panic")),
+            "hostile/panic" | "hostile/panic-too" => Err(refused("panic")),
             _ => {
                 let available = ["clip_score", "noise/level", "stats/brightness"].map(String::from).to_vec();
                 Err(Unknown::NotFound { available })
@@ -192,7 +192,7 @@ fn a_refusal_costs_its_test_the_verdict_and_the_others_nothing() {
         name = "hostile"
         prompts = ["x"]
         seeds = [1]
-        metrics = ["hostile/panic", "clip_score"]
+        metrics = ["hostile/panic", "hostile/panic-too", "clip_score"]
         threshold = { "hostile/panic" = 0.5, clip_score = 0.1 }
         "#,
         &shapes(),
@@ -221,6 +221,10 @@ fn a_manifest_gives_prompts_and_seeds() {
     assert_eq!(errors.errors[0].message, "test `t` has no cases");
     let errors = plan_with(text, &folder("broken"), None).unwrap_err();
     assert_eq!((errors.errors.len(), errors.errors[0].hint.as_deref()), (1, Some("mend it")));
+    assert_eq!(errors.errors[0].label.as_deref(), Some("needs the manifest"), "another model: no line of the suite");
+    let text = format!("model = {{ images = \"broken\" }}\n{text}");
+    let errors = plan_with(&text, &folder("broken"), None).unwrap_err();
+    assert_eq!(errors.errors[0].span.clone().map(|span| &text[span]), Some("{ images = \"broken\" }"));
 }
 
 #[test]
