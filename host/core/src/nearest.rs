@@ -6,20 +6,21 @@ const ALIKE: f64 = 0.6;
 /// How many names a list in a message holds.
 const LISTED: usize = 30;
 
+/// How alike two names are: 0 to 1.
+fn likeness(name: &str, candidate: &str) -> f64 {
+    let (name, candidate) = (name.to_lowercase(), candidate.to_lowercase());
+    // `sharpness` is meant as `image-stats/sharpness`: a plugin's metric without its plugin.
+    let tail = candidate.rsplit('/').next().unwrap_or(&candidate);
+    strsim::normalized_damerau_levenshtein(&name, &candidate)
+        .max(strsim::normalized_damerau_levenshtein(&name, tail) * 0.99)
+}
+
 /// The name most like `name`, where one is alike enough.
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let alike = |candidate: &str| {
-        let candidate = candidate.to_lowercase();
-        // `sharpness` is meant as `image-stats/sharpness`: a plugin's metric without its plugin.
-        let tail = candidate.rsplit('/').next().unwrap_or(&candidate);
-        strsim::normalized_damerau_levenshtein(&name, &candidate)
-            .max(strsim::normalized_damerau_levenshtein(&name, tail) * 0.99)
-    };
     let mut best = None;
     for candidate in names {
-        let score = alike(candidate);
+        let score = likeness(name, candidate);
         if score >= ALIKE && best.is_none_or(|(most, _)| score > most) {
             best = Some((score, candidate));
         }
@@ -27,12 +28,16 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, candidate)| candidate)
 }
 
-/// ``did you mean `x`?`` and what there is: `what` names the list, such as `known keys`.
+/// ``did you mean `x`?`` and what there is: `what` names the list, such as `known keys`. Of a long list, the names most like
+/// `name`.
 #[must_use]
 pub fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
-    let mut listed: Vec<&str> = names.clone().into_iter().take(LISTED + 1).collect();
+    let mut listed: Vec<&str> = names.clone().into_iter().collect();
     let more = if listed.len() > LISTED { ", ..." } else { "" };
-    listed.truncate(LISTED);
+    if listed.len() > LISTED {
+        listed.sort_by_cached_key(|candidate| std::cmp::Reverse((likeness(name, candidate) * 1e6) as u32));
+        listed.truncate(LISTED);
+    }
     let list = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
     match nearest(name, names) {
         Some(meant) => format!("did you mean `{meant}`? {what}: {list}{more}"),
@@ -61,5 +66,13 @@ mod tests {
             did_you_mean("stepz", ["steps", "size"], "known keys"),
             "did you mean `steps`? known keys: steps, size"
         );
+    }
+
+    #[test]
+    fn a_long_list_keeps_the_names_that_are_most_alike() {
+        let names: Vec<String> = (0..100).map(|i| format!("other/{i}")).chain(["stats/entropy".to_owned()]).collect();
+        let text = did_you_mean("entropie", names.iter().map(String::as_str), "available");
+        assert!(text.starts_with("did you mean `stats/entropy`? available: stats/entropy, other/"), "{text}");
+        assert!(text.ends_with(", ..."), "{text}");
     }
 }
