@@ -91,6 +91,16 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Judges the tests that have no case to wait for: something they need was refused, and the sooner that is told the better.
+    /// Answers whether there was one.
+    pub(crate) fn judge_without_cases(&mut self, sink: &mut Sink<'_>) -> Result<bool, ErrorInfo> {
+        let empty: Vec<usize> = (0..self.tests.len()).filter(|&test| self.tests[test].unfinished == 0).collect();
+        for &test in &empty {
+            self.judge(test, sink)?;
+        }
+        Ok(!empty.is_empty())
+    }
+
     /// Judges every test that is not yet: those without cases, and those that were cut short.
     pub(crate) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
         for test in 0..self.tests.len() {

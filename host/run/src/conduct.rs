@@ -176,6 +176,9 @@ fn run_suite(
         .collect();
     let ready = |test: usize| metrics[test].iter().flatten().count();
     let mut collector = Collector::new(plan, errors, ready);
+    if collector.judge_without_cases(sink)? && options.fail_fast {
+        cancel.no_new_cases();
+    }
     let (messages, incoming) = unbounded();
     let cases = plan.cases.iter().enumerate().map(|(i, case)| (case.id.clone(), i)).collect();
     loader.logs.set(Some(Running { messages: messages.clone(), cases }));

@@ -73,7 +73,10 @@ impl Expansion<'_> {
                 }
             }
         }
-        if let Some(rows) = self.rows(test, seeds_override, &mut refused) {
+        // Without a single metric that can be computed, its images would be made for nothing.
+        if !metrics.is_empty()
+            && let Some(rows) = self.rows(test, seeds_override, &mut refused)
+        {
             self.cases(index, test, &rows);
         }
         TestPlan { name: test.name.clone(), prompts: test.prompts.clone(), metrics, gates, refused }
