@@ -1,7 +1,5 @@
 //! Words and numbers for people.
 
-use std::fmt::Write as _;
-
 use difftest_core::gate::Bound;
 
 /// `text` with everything escaped that could steer a terminal or turn its reading direction around. One line stays one line.
@@ -49,8 +47,8 @@ pub fn score(value: f64) -> String {
     }
 }
 
-/// How a value stands to its bound: `0.241 < 0.250, short by 0.009`, `0.310 >= 0.250`. Both with as many decimals as it takes to tell
-/// them apart.
+/// How a value stands to its bound: `0.241 < 0.250, short by 0.009`, `0.310 >= 0.250`, `0.475 within 0.050 and 0.950`. Where it is
+/// outside, both with as many decimals as it takes to tell them apart.
 #[must_use]
 pub fn compared(value: f64, bound: &Bound) -> String {
     let below = bound.min.filter(|&min| value < min);
@@ -64,16 +62,12 @@ pub fn compared(value: f64, bound: &Bound) -> String {
             let (value, max, gap) = distinct(value, max);
             format!("{value} > {max}, over by {gap}")
         }
-        (None, None) => {
-            let mut text = score(value);
-            if let Some(min) = bound.min {
-                let _ = write!(text, " >= {}", score(min));
-            }
-            if let Some(max) = bound.max {
-                let _ = write!(text, " <= {}", score(max));
-            }
-            text
-        }
+        (None, None) => match (bound.min, bound.max) {
+            (Some(min), Some(max)) => format!("{} within {} and {}", score(value), score(min), score(max)),
+            (Some(min), None) => format!("{} >= {}", score(value), score(min)),
+            (None, Some(max)) => format!("{} <= {}", score(value), score(max)),
+            (None, None) => score(value),
+        },
     }
 }
 
@@ -146,7 +140,7 @@ mod tests {
             "0.30000000000000004 > 0.3, over by 5.6e-17"
         );
         assert_eq!(compared(0.31, &at_least(0.25)), "0.310 >= 0.250");
-        assert_eq!(compared(0.5, &Bound { min: Some(0.1), max: Some(0.9) }), "0.500 >= 0.100 <= 0.900");
+        assert_eq!(compared(0.5, &Bound { min: Some(0.1), max: Some(0.9) }), "0.500 within 0.100 and 0.900");
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             progress: ui.interactive(),
             verbosity: ui.verbosity(),
             width: terminal_width(),
+            rerun: String::new(),
         },
     );
     let (conclusion, fatal) =

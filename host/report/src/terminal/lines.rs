@@ -37,11 +37,15 @@ pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
     format!(" {}\n", parts.join(" · "))
 }
 
-/// Time, id and scores of a case.
-pub(super) fn case(case: &CaseResult, paint: Paint) -> String {
+/// Time, id and scores of a case. One whose metrics could not be had at all is an error too, though no event of its own says so:
+/// its test will be told why.
+pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> String {
+    let metrics = suite.tests.iter().find(|test| test.name == case.test).map_or(0, |test| test.metrics.len());
+    let missing = case.error.is_none() && (case.scores.is_empty() || case.scores.len() < metrics);
     let status = match case.state {
-        CaseState::Finished => Status::Scored,
         CaseState::Error => Status::Error,
+        CaseState::Finished if missing => Status::Error,
+        CaseState::Finished => Status::Scored,
         CaseState::NotRun | CaseState::Unfinished => Status::NotRun,
     };
     let mut scores: Vec<String> = case
@@ -54,6 +58,12 @@ pub(super) fn case(case: &CaseResult, paint: Paint) -> String {
         .collect();
     if case.error.is_some() {
         scores.push(paint.bad("no image"));
+    } else if missing {
+        let text = match case.scores.len() {
+            0 => "no scores".to_owned(),
+            there => format!("{} missing", count(metrics - there, "score")),
+        };
+        scores.push(paint.bad(&text));
     }
     let text = format!("{} {}  {}", seconds_column(seconds(case)), safe(&case.id), scores.join(" · "));
     paint.line(status, text.trim_end())
@@ -70,17 +80,21 @@ struct Judged<'r> {
     cases: Vec<&'r CaseResult>,
 }
 
-/// Verdict of the test at `index`, each of its gates and metrics, and what a person needs to see why.
-pub(super) fn test(suite: &SuiteResult, index: usize, width: usize, paint: Paint) -> String {
+/// Verdict of the test at `index`, each of its gates and metrics, and what a person needs to see why. `waited` is the time from its
+/// first case to its verdict, in seconds.
+pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize, paint: Paint) -> String {
     let Some(test) = suite.tests.get(index) else { return String::new() };
     let judged = Judged { test, cases: suite.cases_of(test).collect() };
     let cases = &judged.cases;
     let done = cases.iter().filter(|case| case.state == CaseState::Finished).count();
     let images =
         if done == cases.len() { count(done, "image") } else { format!("{done} of {}", count(cases.len(), "image")) };
-    let time = seconds_column(cases.iter().map(|case| seconds(case)).sum());
+    let time = seconds_column(waited);
     let name = paint.bold(&format!("{}::{}", safe(&suite.name), safe(&test.name)));
-    let mut text = paint.line(test.verdict.into(), &format!("{time} {name} {}", paint.dim(&format!("({images})"))));
+    // A pass that nothing could have kept from passing is not to look like one that was earned.
+    let unjudged = test.verdict == Verdict::Pass && test.gates.is_empty();
+    let note = if unjudged { format!("({images}) no threshold: reported, not judged") } else { format!("({images})") };
+    let mut text = paint.line(test.verdict.into(), &format!("{time} {name} {}", paint.dim(&note)));
     for gate in &test.gates {
         text += &gate_lines(&judged, gate, width, paint);
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! event -> Results (the fold that the JSON is, too) -> lines.rs, summary.rs: text -> writer
-//!       -> Progress: a bar on a terminal, else a line every 30 s
+//!       -> Progress: a bar on a terminal, else a line every 10 s
 //! ```
 //!
 //! A [`Terminal`] keeps no knowledge of its own about cases and scores: it looks at the results so far when an event says that
@@ -22,6 +22,7 @@ mod lines;
 mod paint;
 mod progress;
 mod summary;
+mod times;
 
 #[cfg(test)]
 mod tests;
@@ -35,12 +36,13 @@ use crate::json::{CaseState, Results};
 use crate::text::safe;
 use paint::{Paint, Status};
 use progress::Progress;
+use times::TestTimes;
 
 /// With at most this many cases in the run, each gets its line.
 const FEW: usize = 40;
 
 /// Without a bar, silence lasts at most this long (or one denoising step, if that takes longer).
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,16 +57,19 @@ pub enum Verbosity {
 }
 
 /// How it looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TerminalOptions {
     /// ANSI colours.
     pub color: bool,
-    /// A progress bar on stderr; without it a line every 30 seconds.
+    /// A progress bar on stderr; without it a line every 10 seconds.
     pub progress: bool,
     /// How much is told.
     pub verbosity: Verbosity,
     /// Columns; prompts are cut to them.
     pub width: usize,
+    /// The command that repeats this run, quoted for a shell and without `-k`, such as `difftest run x/smoke.toml --model m`: the
+    /// summary offers it for the first test that did not pass. Where it is empty the suite is taken to be found by its name.
+    pub rerun: String,
 }
 
 /// Tells a run to a person, event by event.
@@ -74,6 +79,7 @@ pub struct Terminal<W> {
     paint: Paint,
     results: Results,
     progress: Progress,
+    times: TestTimes,
     /// Time since the reporter was made.
     clock: Box<dyn Fn() -> Duration>,
     /// When the last line was written.
@@ -93,10 +99,11 @@ impl<W: Write> Terminal<W> {
     fn with_clock(writer: W, options: TerminalOptions, clock: Box<dyn Fn() -> Duration>) -> Self {
         Self {
             writer,
-            options,
             paint: Paint { color: options.color },
             results: Results::default(),
             progress: Progress::new(options.progress && options.verbosity != Verbosity::Quiet),
+            times: TestTimes::default(),
+            options,
             clock,
             last_line: Duration::ZERO,
             each_case: false,
@@ -108,6 +115,7 @@ impl<W: Write> Terminal<W> {
         self.results.apply(event);
         let now = (self.clock)();
         self.progress.event(event, now);
+        self.times.event(event, now);
         let loud = self.options.verbosity != Verbosity::Quiet;
         match event {
             Event::RunStarted { cases, suites, .. } => {
@@ -127,10 +135,10 @@ impl<W: Write> Terminal<W> {
             }
             Event::CaseFinished { case } => self.case(*case),
             Event::Log { case, plugin, level, message } => self.log(*case, plugin, level, message),
-            Event::TestFinished { test, verdict, .. } if loud || *verdict != Verdict::Pass => self.test(*test),
+            Event::TestFinished { test, verdict, .. } if loud || *verdict != Verdict::Pass => self.test(*test, now),
             Event::RunFinished { .. } => {
                 self.progress.end();
-                let text = summary::summary(&self.results, self.options.verbosity, self.paint);
+                let text = summary::summary(&self.results, &self.options, self.paint);
                 self.say(&text);
             }
             _ => {}
@@ -140,23 +148,29 @@ impl<W: Write> Terminal<W> {
             && now.saturating_sub(self.last_line) >= HEARTBEAT
             && self.progress.is_running()
         {
-            let text = self.paint.line(Status::Running, &self.progress.heartbeat(now));
+            let text = self.paint.line(Status::Generated, &self.progress.heartbeat(now));
             self.say(&text);
         }
+    }
+
+    /// The last line: what the process ends with. A fold cannot know it, because writing the results may fail after the run.
+    pub fn exit_line(&mut self, exit_code: u8) {
+        let text = summary::exit_line(&self.results, exit_code, self.paint);
+        self.say(&text);
     }
 
     fn case(&mut self, index: usize) {
-        let Some(case) = self.results.case(index) else { return };
+        let Some((suite, case)) = self.results.suites.last().zip(self.results.case(index)) else { return };
         let failed = case.state == CaseState::Error && self.options.verbosity != Verbosity::Quiet;
         if self.each_case || failed {
-            let text = lines::case(case, self.paint);
+            let text = lines::case(suite, case, self.paint);
             self.say(&text);
         }
     }
 
-    fn test(&mut self, index: usize) {
+    fn test(&mut self, index: usize, now: Duration) {
         let Some(suite) = self.results.suites.last() else { return };
-        let text = lines::test(suite, index, self.options.width, self.paint);
+        let text = lines::test(suite, index, self.times.seconds(index, now), self.options.width, self.paint);
         self.say(&text);
     }
 

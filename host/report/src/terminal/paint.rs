@@ -16,7 +16,7 @@ pub(super) enum Status {
     Scored,
     Warning,
     Log,
-    Running,
+    Generated,
     Summary,
     Images,
     Next,
@@ -32,7 +32,7 @@ impl Status {
             Self::Scored => "SCORED",
             Self::Warning => "warning",
             Self::Log => "log",
-            Self::Running => "running",
+            Self::Generated => "Generated",
             Self::Summary => "Summary",
             Self::Images => "images",
             Self::Next => "next",
@@ -47,7 +47,7 @@ impl Status {
             Self::NotRun | Self::Warning => bold(AnsiColor::Yellow),
             Self::Summary => Style::new().bold(),
             Self::Next => bold(AnsiColor::Cyan),
-            Self::Scored | Self::Log | Self::Running | Self::Images => Style::new().dimmed(),
+            Self::Scored | Self::Log | Self::Generated | Self::Images => Style::new().dimmed(),
         }
     }
 }

@@ -18,6 +18,8 @@ const SURE: (f64, f64) = (0.01, 2.0);
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
+    /// Images that are there, or known not to come.
+    made: usize,
     done: usize,
     /// Cases that have begun, with the step they are at.
     active: BTreeMap<usize, (u32, u32)>,
@@ -29,7 +31,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(visible: bool) -> Self {
         let bar = visible.then(ProgressBar::no_length);
-        Self { bar, total: 0, done: 0, active: BTreeMap::new(), began: None, ended: false }
+        Self { bar, total: 0, made: 0, done: 0, active: BTreeMap::new(), began: None, ended: false }
     }
 
     /// Takes in the next event.
@@ -52,6 +54,7 @@ impl Progress {
             Event::Step { case, step, of } => {
                 self.active.insert(*case, (*step, *of));
             }
+            Event::Generated { .. } => self.made += 1,
             Event::CaseFinished { case } => {
                 self.active.remove(case);
                 self.done += 1;
@@ -73,24 +76,38 @@ impl Progress {
 
     /// `image 3 of 12 · step 14 of 25 · 42s left`.
     pub(super) fn words(&self, now: Duration) -> String {
-        let Some(began) = self.began else { return "loading".to_owned() };
+        if self.began.is_none() {
+            return "loading".to_owned();
+        }
         let image = (self.done + self.active.len()).clamp(1, self.total.max(1));
         let mut text = format!("image {image} of {}", self.total);
-        // Of several at once, the one that will be done first.
-        if let Some((step, of)) = self.active.values().filter(|(_, of)| *of > 0).max_by_key(|(step, _)| *step) {
-            text += &format!(" · step {step} of {of}");
-        }
-        let spent = now.saturating_sub(began).as_secs_f64();
-        let part = self.images_done() / self.total.max(1) as f64;
-        if part >= SURE.0 && spent >= SURE.1 && part < 1.0 {
-            text += &format!(" · {} left", duration(spent * (1.0 - part) / part));
+        text += &self.step();
+        if let Some(left) = self.left(now) {
+            text += &format!(" · {left} left");
         }
         text
     }
 
-    /// [`Progress::words`] with the time so far.
+    /// `14/60 · step 5 of 25 · about 32s left`, for a line that begins with what was done.
     pub(super) fn heartbeat(&self, now: Duration) -> String {
-        format!("{} · {} so far", self.words(now), duration(now.as_secs_f64()))
+        let time = match self.left(now) {
+            Some(left) => format!("about {left} left"),
+            None => format!("{} so far", duration(now.as_secs_f64())),
+        };
+        format!("{}/{}{} · {time}", self.made, self.total, self.step())
+    }
+
+    /// ` · step 5 of 25`: of several images at once, the one that will be done first.
+    fn step(&self) -> String {
+        let furthest = self.active.values().filter(|(_, of)| *of > 0).max_by_key(|(step, _)| *step);
+        furthest.map(|(step, of)| format!(" · step {step} of {of}")).unwrap_or_default()
+    }
+
+    /// How long it still takes, once that is more than a guess.
+    fn left(&self, now: Duration) -> Option<String> {
+        let spent = now.saturating_sub(self.began?).as_secs_f64();
+        let part = self.images_done() / self.total.max(1) as f64;
+        (part >= SURE.0 && spent >= SURE.1 && part < 1.0).then(|| duration(spent * (1.0 - part) / part))
     }
 
     /// Images done, the begun ones counted by their steps.

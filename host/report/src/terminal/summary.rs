@@ -1,18 +1,19 @@
-//! The last lines: what came out, what did not pass, where the images are, what to do next, the exit code.
+//! The last lines: what came out, what did not pass, where the images are, what to do next; and the exit code.
 
 use difftest_core::event::{Conclusion, Verdict};
 
-use super::Verbosity;
 use super::lines::RULE;
 use super::paint::{Paint, Status};
+use super::{TerminalOptions, Verbosity};
 use crate::json::{CaseState, Counts, Results};
 use crate::text::{count, safe, seconds_column};
 
 /// How many tests that did not pass are named.
 const NAMED: usize = 30;
 
-pub(super) fn summary(results: &Results, verbosity: Verbosity, paint: Paint) -> String {
-    let mut text = String::from(if verbosity == Verbosity::Quiet { "" } else { RULE });
+pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint) -> String {
+    let quiet = options.verbosity == Verbosity::Quiet;
+    let mut text = String::from(if quiet { "" } else { RULE });
     let time = seconds_column(results.seconds.unwrap_or(0.0));
     text += &paint.line(Status::Summary, &format!("{time} {}", paint.bold(&counts(results))));
     let not_passed: Vec<_> = results
@@ -31,31 +32,38 @@ pub(super) fn summary(results: &Results, verbosity: Verbosity, paint: Paint) -> 
         text += &paint.line(Status::Error, &format!("suite {}: none of its tests were judged", safe(&suite.name)));
     }
     let mut cases = results.suites.iter().flat_map(|suite| &suite.cases);
-    if cases.any(|case| case.image.is_some()) && verbosity != Verbosity::Quiet {
+    if cases.any(|case| case.image.is_some()) && !quiet {
         text += &paint.line(Status::Images, &safe(&results.folder));
     }
     let first = not_passed.iter().find(|(_, test)| matches!(test.verdict, Verdict::Fail | Verdict::Error));
     match results.conclusion {
         Some(Conclusion::Interrupted) => {
-            text += &paint.line(Status::Next, "interrupted: what was finished is kept; run again for the rest");
+            text += &paint.line(
+                Status::Next,
+                "interrupted: what was finished is kept and reported; the same command starts over",
+            );
         }
         Some(Conclusion::Failed | Conclusion::Error) => {
-            if let Some(command) = first.and_then(|(suite, test)| again(&suite.name, &test.name)) {
+            if let Some(command) = first.and_then(|(suite, test)| again(&options.rerun, &suite.name, &test.name)) {
                 text += &paint.line(Status::Next, &command);
             }
         }
         _ => {}
     }
-    if let Some((conclusion, code)) = results.conclusion.zip(results.exit_code) {
-        let meaning = match conclusion {
-            Conclusion::Passed => "everything passed",
-            Conclusion::Failed => "a test did not pass",
-            Conclusion::Error => "something could not be computed",
-            Conclusion::Interrupted => "interrupted",
-        };
-        text += &paint.below(&paint.dim(&format!("exit code {code}: {meaning}")));
-    }
     text
+}
+
+/// What the process ends with, in words. The run's own conclusion tells an error in it from one after it.
+pub(super) fn exit_line(results: &Results, code: u8, paint: Paint) -> String {
+    let meaning = match code {
+        0 => ": everything passed",
+        1 => ": a test did not pass",
+        2 if results.conclusion == Some(Conclusion::Error) => ": something could not be computed",
+        2 => ": an error, told above",
+        130 => ": interrupted",
+        _ => "",
+    };
+    paint.below(&paint.dim(&format!("exit code {code}{meaning}")))
 }
 
 /// `3 tests: 1 passed, 1 failed, 1 error · 12 images`.
@@ -86,11 +94,12 @@ fn counts(results: &Results) -> String {
 }
 
 /// The command that runs one test again, where its names need no quoting that shells disagree on.
-fn again(suite: &str, test: &str) -> Option<String> {
+fn again(rerun: &str, suite: &str, test: &str) -> Option<String> {
     let plain = |name: &str| {
         !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
             && !name.starts_with('-')
     };
-    (plain(suite) && plain(test)).then(|| format!("difftest run {suite} -k \"{suite}::{test}[\" --verbose"))
+    let command = if rerun.is_empty() { format!("difftest run {suite}") } else { safe(rerun) };
+    (plain(suite) && plain(test)).then(|| format!("{command} -k \"{suite}::{test}[\" --verbose"))
 }
