@@ -177,7 +177,8 @@ impl<'w> Net<'w> {
     ///
     /// Where pixels repeat, most of the 9 weights of an output pixel meet the same input pixel twice or four times. So it is
     /// computed on the small image, with the sums of those weights: a convolution of side 2 for each of the four positions in
-    /// a doubled pixel, 16 products for every 36. Measured: 1.8 times faster. The sums are folded when the graph is loaded.
+    /// a doubled pixel, 16 products for every 36. Measured: 1.2 times (32 channels) to 1.8 times (128) faster. The sums
+    /// are folded when the graph is loaded.
     pub fn upsample_conv(&mut self, prefix: &str, x: &Tensor, channels: [usize; 2]) -> Result<Tensor> {
         // In one direction: what the two weights of an output at an even and at an odd position are made of.
         const SUMS: [[[f32; 3]; 2]; 2] = [[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]];

@@ -4,7 +4,7 @@
 //! resolution and read what was remembered, last first. Every residual block sees the timestep, attention sees the text.
 //!
 //! Two things are computed once instead of many times; the bits are the same. The keys and values of the text are a graph of
-//! their own ([`unet_text`]), because they stay the same over the steps: 4 % of a small evaluation. And a single image may
+//! their own ([`unet_text`]), because they stay the same over the steps: 3 % of a small evaluation. And a single image may
 //! be given several texts, as guidance does: until it first meets them, there is only one image (7 %).
 
 mod blocks;
