@@ -58,8 +58,9 @@ impl Breach {
 pub(crate) struct Place<'a> {
     /// The plugin's name.
     pub(crate) plugin: &'a str,
-    /// `describe`, or the metric's or generator's name.
-    pub(crate) of: &'a str,
+    /// The metric's or generator's name; none while the plugin describes itself, when the [`LoadError`](crate::LoadError) around
+    /// the error says all of this.
+    pub(crate) of: Option<&'a str>,
     /// The case.
     pub(crate) sample: Option<&'a str>,
 }
@@ -67,8 +68,11 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// An error here.
     pub(crate) fn error(&self, kind: &str, what: impl AsRef<str>, hint: Option<String>) -> MetricError {
+        let Some(of) = self.of else {
+            return MetricError { kind: kind.to_owned(), message: what.as_ref().to_owned(), hint };
+        };
         let case = self.sample.map(|id| format!(" on case `{}`", text::line(id, 200))).unwrap_or_default();
-        let message = format!("plugin `{}` failed in `{}`{case}: {}", self.plugin, self.of, what.as_ref());
+        let message = format!("plugin `{}` failed in `{of}`{case}: {}", self.plugin, what.as_ref());
         MetricError { kind: kind.to_owned(), message, hint }
     }
 }

@@ -29,7 +29,7 @@ impl PluginMetric {
     pub(crate) fn new(plugin: &Arc<Plugin>, name: &str, config: &Value) -> Option<Result<Self, MetricError>> {
         let pre = plugin.metric.clone()?;
         let metric = plugin.metrics.iter().find(|metric| metric.name == name)?;
-        let place = Place { plugin: &plugin.id.name, of: name, sample: None };
+        let place = Place { plugin: &plugin.id.name, of: Some(name), sample: None };
         Some(schema::check(metric.schema.as_ref(), config, &place).map(|config| Self {
             plugin: plugin.clone(),
             pre,
@@ -40,7 +40,7 @@ impl PluginMetric {
     }
 
     fn one(&self, image: &Image, sample: &Sample) -> Result<Score, MetricError> {
-        let place = Place { plugin: &self.plugin.id.name, of: &self.name, sample: Some(&sample.id) };
+        let place = Place { plugin: &self.plugin.id.name, of: Some(&self.name), sample: Some(&sample.id) };
         let given = types::Sample {
             id: sample.id.clone(),
             prompt: sample.prompt.clone(),

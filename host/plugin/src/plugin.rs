@@ -99,7 +99,7 @@ impl Plugin {
     }
 
     fn describe(&mut self) -> Result<(), LoadCause> {
-        let place = Place { plugin: &self.id.name, of: "describe", sample: None };
+        let place = Place { plugin: &self.id.name, of: None, sample: None };
         let limits = &self.sandbox.limits;
         let bad = |reason| LoadCause::BadDescription { reason };
         if let Some(pre) = &self.metric {

@@ -59,10 +59,11 @@ impl PluginPrompts {
         config: &str,
         place: &Place<'_>,
     ) -> Result<Vec<Prompt>, MetricError> {
+        let name = &self.plugin.generators[self.index].name;
         let request = generated::Request { seed, offset, limit, config: config.to_owned() };
         let (answer, _) = self.plugin.sandbox.call(place, |store| {
             let plugin = self.pre.instantiate(&mut *store)?;
-            plugin.difftest_plugin_prompts().call_generate(&mut *store, place.of, &request)
+            plugin.difftest_plugin_prompts().call_generate(&mut *store, name, &request)
         })?;
         let prompts = answer.map_err(|error| metric::said(&error, place))?;
         if prompts.len() > limit as usize {
@@ -84,7 +85,7 @@ impl PluginPrompts {
 impl PromptGenerator for PluginPrompts {
     fn prompts(&self, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, MetricError> {
         let generator = &self.plugin.generators[self.index];
-        let place = Place { plugin: &self.plugin.id.name, of: &generator.name, sample: None };
+        let place = Place { plugin: &self.plugin.id.name, of: Some(&generator.name), sample: None };
         let most = self.plugin.sandbox.limits.prompts;
         if limit > most {
             let what =

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { plugin: "p", of: "m", sample: None };
+    const PLACE: Place<'_> = Place { plugin: "p", of: Some("m"), sample: None };
 
     fn parse(schema: &Value) -> Result<Schema, String> {
         Schema::parse(&schema.to_string(), 64 << 10)

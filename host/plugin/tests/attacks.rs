@@ -113,7 +113,10 @@ fn time_ends_what_fuel_does_not() {
 #[test]
 fn each_limit_can_be_lowered() {
     let cases = [
-        (Limits { fuel: 1_000, ..Limits::default() }, "plugin `hostile` cannot be used: asked to describe itself"),
+        (
+            Limits { fuel: 1_000, ..Limits::default() },
+            "plugin `hostile` cannot be used: asked to describe itself, it ran out of fuel",
+        ),
         (Limits { memory_bytes: 64 << 10, ..Limits::default() }, "64 KiB is the most"),
         (Limits { table_elements: 1, ..Limits::default() }, "1 is the most"),
         (Limits { instances: 1, ..Limits::default() }, "too many parts"),
