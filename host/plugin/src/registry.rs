@@ -14,6 +14,7 @@ use crate::error::{DiscoverError, LoadCause, LoadError, RegistryError};
 use crate::limits::Limits;
 use crate::log::{Discard, LogSink};
 use crate::metric::PluginMetric;
+use crate::names::Names;
 use crate::plugin::{self, Plugin};
 use crate::policy;
 use crate::prompts::PluginPrompts;
@@ -30,6 +31,8 @@ pub struct Registry {
     /// Made with the first plugin: it starts a thread.
     sandbox: OnceLock<Result<Arc<Sandbox>, String>>,
     loaded: Mutex<HashMap<String, Slot>>,
+    /// Made with the first name that nothing has.
+    names: OnceLock<Names>,
 }
 
 impl Registry {
@@ -45,6 +48,7 @@ impl Registry {
             cache: Cache::standard(),
             sandbox: OnceLock::new(),
             loaded: Mutex::default(),
+            names: OnceLock::new(),
         })
     }
 
@@ -74,8 +78,12 @@ impl Registry {
     /// When there is no such metric, its plugin cannot be used, or the config is wrong.
     pub fn metric(&self, name: &str, config: &Value) -> Result<PluginMetric, RegistryError> {
         let (plugin_name, metric) = name.split_once('/').unwrap_or((name, ""));
-        let plugin = self.plugin(name, plugin_name)?;
+        let all = || RegistryError::not_found(name, self.names(name).metrics(name));
+        let plugin = self.plugin(plugin_name).ok_or_else(all)??;
         let Some(found) = PluginMetric::new(&plugin, metric, config) else {
+            if plugin.metrics.is_empty() {
+                return Err(all());
+            }
             let names = plugin.metrics.iter().map(|metric| format!("{plugin_name}/{}", metric.name));
             return Err(RegistryError::not_found(name, names.collect()));
         };
@@ -91,8 +99,12 @@ impl Registry {
             Some((plugin, generator)) => (plugin, Some(generator)),
             None => (name, None),
         };
-        let plugin = self.plugin(name, plugin_name)?;
+        let all = || RegistryError::not_found(name, self.names(name).generators(name));
+        let plugin = self.plugin(plugin_name).ok_or_else(all)??;
         PluginPrompts::new(&plugin, generator).ok_or_else(|| {
+            if plugin.generators.is_empty() {
+                return all();
+            }
             let names = plugin.generators.iter().map(|generator| format!("{plugin_name}/{}", generator.name));
             RegistryError::not_found(name, names.collect())
         })
@@ -122,8 +134,12 @@ impl Registry {
             as_path.extension().is_some_and(|extension| extension == "wasm") || as_path.components().count() > 1;
         let name = if is_path { discovery::name_of(as_path) } else { name_or_path.to_owned() };
         let fail = |cause| LoadError { plugin: name.clone(), cause };
-        let (path, version) =
-            if is_path { (as_path.to_owned(), None) } else { self.locate(name_or_path, &name)?.map_err(fail)? };
+        let (path, version) = if is_path {
+            (as_path.to_owned(), None)
+        } else {
+            let none = || RegistryError::not_found(&name, self.found.keys().cloned().collect());
+            self.locate(&name).ok_or_else(none)?.map_err(fail)?
+        };
         let artifact = plugin::read(&path, &self.limits).map_err(fail)?;
         let outline = artifact.outline.clone();
         let inspection = Inspection {
@@ -152,16 +168,22 @@ impl Registry {
         })
     }
 
-    /// The one file of the plugin `name`; `asked` is the whole name a person wrote.
-    fn locate(&self, asked: &str, name: &str) -> Result<Result<(PathBuf, Option<String>), LoadCause>, RegistryError> {
-        match self.found.get(name) {
-            Some(sources) => Ok(discovery::single(sources)),
-            None => Err(RegistryError::not_found(asked, self.found.keys().cloned().collect())),
-        }
+    /// The one file of the plugin `name`, where there is such a plugin.
+    fn locate(&self, name: &str) -> Option<Result<(PathBuf, Option<String>), LoadCause>> {
+        self.found.get(name).map(|sources| discovery::single(sources))
     }
 
-    fn plugin(&self, asked: &str, name: &str) -> Result<Arc<Plugin>, RegistryError> {
-        let located = self.locate(asked, name)?;
+    /// What there is, for an error about `asked`.
+    fn names(&self, asked: &str) -> &Names {
+        self.names.get_or_init(|| match self.sandbox() {
+            Ok(sandbox) => Names::collect(&self.found, asked, &sandbox.engine, &self.limits, &self.cache),
+            Err(_) => Names::default(),
+        })
+    }
+
+    /// The plugin `name`, where there is such a plugin.
+    fn plugin(&self, name: &str) -> Option<Result<Arc<Plugin>, LoadError>> {
+        let located = self.locate(name)?;
         // the map is locked for a moment only: plugins load side by side, each of them once
         let slot =
             self.loaded.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone();
@@ -173,7 +195,7 @@ impl Registry {
             };
             load().map(Arc::new).map_err(|cause| LoadError { plugin: name.to_owned(), cause })
         });
-        Ok(loaded.clone()?)
+        Some(loaded.clone())
     }
 
     fn sandbox(&self) -> Result<Arc<Sandbox>, LoadCause> {

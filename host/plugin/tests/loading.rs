@@ -121,7 +121,10 @@ fn unknown_names_say_what_there_is() {
         Ok(_) => panic!("`{name}` was found"),
     };
     let (text, _) = not_found("image-stat/sharpness");
-    assert!(text.contains("`image-stats`, `prompt-matrix`"), "{text}");
+    assert!(text.contains("did you mean `image-stats/sharpness`?"), "{text}");
+    assert!(!text.contains("prompt-matrix"), "it has no metrics: {text}");
+    let (text, _) = not_found("imagestats/brightness");
+    assert!(text.contains("did you mean `image-stats/brightness`?"), "{text}");
     let (text, error) = not_found("image-stats/sharpnes");
     assert!(
         text.starts_with("nothing is called `image-stats/sharpnes`; did you mean `image-stats/sharpness`?"),
@@ -129,9 +132,33 @@ fn unknown_names_say_what_there_is() {
     );
     let Unknown::NotFound { available } = error.into() else { panic!("not found") };
     assert!(available.contains(&"image-stats/brightness".to_owned()));
-    assert!(not_found("prompt-matrix/anything").0.starts_with("nothing is called"));
-    assert!(registry.prompt_generator("image-stats").is_err());
+    assert!(not_found("prompt-matrix/anything").0.contains("; there is `image-stats/brightness`"));
+    for (asked, there) in [
+        ("image-stats", "prompt-matrix"),
+        ("prompt-matrx", "prompt-matrix"),
+        ("prompt-matrx/prompt-matrix", "prompt-matrix/prompt-matrix"),
+        ("prompt-matrix/matrx", "prompt-matrix/prompt-matrix"),
+    ] {
+        match registry.prompt_generator(asked) {
+            Err(RegistryError::NotFound { available, .. }) => assert_eq!(available, [there], "{asked}"),
+            _ => panic!("`{asked}` was found"),
+        }
+    }
     assert!(registry.prompt_generator("prompt-matrix").is_ok(), "a plugin with one generator needs no second name");
+}
+
+/// A plugin that does not open cannot say what it holds; its name leads to the error that tells why.
+#[test]
+fn a_slip_in_the_name_of_a_broken_plugin_still_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image-stats.wasm");
+    std::fs::write(&file, "not a component").unwrap();
+    let (registry, _) = registry_of(&[&file, component("prompt_matrix")], Limits::default());
+    match registry.metric("image-stat/sharpness", &Value::Null) {
+        Err(RegistryError::NotFound { available, .. }) => assert_eq!(available, ["image-stats/sharpness"]),
+        _ => panic!("it was found"),
+    }
+    assert_eq!(refusal(&registry, "image-stats/sharpness").kind, "plugin-malformed");
 }
 
 #[test]
