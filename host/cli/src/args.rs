@@ -71,6 +71,9 @@ Examples:
   difftest run quickstart -k 'colours and not blue' -x
   difftest run quickstart --output results.json --artifacts out/";
 
+/// Where suites are looked for.
+pub(crate) const DEFAULT_TEST_DIR: &str = "suites";
+
 /// Which suites and which of their cases.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
@@ -78,7 +81,7 @@ pub(crate) struct Selection {
     #[arg(value_name = "SUITE")]
     pub(crate) suites: Vec<PathBuf>,
     /// Folder that suites are looked for in.
-    #[arg(long, value_name = "DIR", default_value = "suites", env = "DIFFTEST_TEST_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_TEST_DIR, env = "DIFFTEST_TEST_DIR")]
     pub(crate) test_dir: PathBuf,
     /// Only cases whose id matches: substrings with `and`, `or`, `not` and parentheses.
     #[arg(short = 'k', value_name = "EXPR")]

@@ -15,7 +15,7 @@ use difftest_run::load::Loader;
 use difftest_store::atomic;
 use difftest_store::run_folder::RunFolder;
 
-use crate::args::RunArgs;
+use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
 use crate::commands;
 use crate::environment;
 use crate::error::{CliError, Exit};
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             progress: ui.interactive(),
             verbosity: ui.verbosity(),
             width: terminal_width(),
-            rerun: String::new(),
+            rerun: rerun(args),
         },
     );
     let (conclusion, fatal) =
@@ -105,7 +105,27 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         let error = error.report(ui);
         exit = if exit == Exit::Interrupted { exit } else { error };
     }
+    terminal.exit_line(exit as u8);
     Ok(exit)
+}
+
+/// This run's command up to the `-k` that a reader would add to see one of its tests again.
+fn rerun(args: &RunArgs) -> String {
+    let Selection { suites, test_dir, model, plugins, fuel, .. } = &args.selection;
+    let mut words = vec!["difftest".to_owned(), "run".to_owned()];
+    words.extend(suites.iter().map(|suite| suite.display().to_string()));
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    if test_dir != Path::new(DEFAULT_TEST_DIR) {
+        option("--test-dir", test_dir.display().to_string());
+    }
+    plugins.iter().for_each(|folder| option("--plugins", folder.display().to_string()));
+    model.iter().for_each(|model| option("--model", model.clone()));
+    fuel.iter().for_each(|fuel| option("--fuel", fuel.to_string()));
+    let quoted = words.into_iter().map(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=@+".contains(c);
+        if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Finds out now whether the results can be written where they were asked for, and that no suite is written over.
