@@ -73,10 +73,10 @@ impl Expansion<'_> {
                 }
             }
         }
-        // Without a single metric that can be computed, its images would be made for nothing.
-        if !metrics.is_empty()
-            && let Some(rows) = self.rows(test, seeds_override, &mut refused)
-        {
+        // Without a single metric that can be computed, its images would be made for nothing. (A metric that does not exist is a
+        // mistake in the suite: its prompts are looked at all the same, so that every mistake is told at once.)
+        let in_vain = metrics.is_empty() && !refused.is_empty();
+        if !in_vain && let Some(rows) = self.rows(test, seeds_override, &mut refused) {
             self.cases(index, test, &rows);
         }
         TestPlan { name: test.name.clone(), prompts: test.prompts.clone(), metrics, gates, refused }

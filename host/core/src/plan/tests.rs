@@ -160,7 +160,7 @@ threshold = { clip_score = 25 }
 [[test]]
 name = "c"
 prompts = { generator = "none" }
-metrics = ["clip_score"]
+metrics = ["clip_scor"]
 [[test]]
 name = "d"
 prompts = { generator = "twice" }
