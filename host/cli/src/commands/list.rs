@@ -15,11 +15,10 @@ pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         Format::Json => list::json(&plans),
     };
     ui.data(&text)?;
-    let refused = plans.iter().flat_map(|plan| &plan.tests).flat_map(|test| &test.refused);
-    let mut exit = Exit::Success;
-    for error in refused {
+    let mut refused: Vec<_> = plans.iter().flat_map(|plan| &plan.tests).flat_map(|test| &test.refused).collect();
+    refused.dedup();
+    for error in &refused {
         ui.error(&error.message, error.hint.as_deref());
-        exit = Exit::Error;
     }
-    Ok(exit)
+    Ok(if refused.is_empty() { Exit::Success } else { Exit::Error })
 }
