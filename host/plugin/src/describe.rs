@@ -1,5 +1,6 @@
 //! What a plugin says of itself, checked before it is believed.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use difftest_core::metric::Direction;
@@ -32,11 +33,12 @@ pub(crate) fn metrics(said: Vec<types::MetricInfo>, limits: &Limits) -> Result<V
     said.into_iter()
         .map(|info| {
             let of = format!("metric `{}`", info.name);
+            // an open end is infinite, and neither end may be NaN
             if let Some((low, high)) = info.range
-                && !(low.is_finite() && high.is_finite() && low < high)
+                && low.partial_cmp(&high) != Some(Ordering::Less)
             {
                 return Err(format!(
-                    "the range of {of} is {low} to {high}; it must be two finite numbers, the lower one first"
+                    "the range of {of} is {low} to {high}; it must be two numbers, the lower one first"
                 ));
             }
             Ok(Metric {
@@ -120,13 +122,21 @@ mod tests {
         assert!(says(vec![info(&"a".repeat(65))]).contains("not kebab-case"));
         assert!(says(vec![info("a"), info("b"), info("a")]).contains("`a` twice"));
         assert!(says((0..300).map(|i| info(&format!("m{i}"))).collect()).contains("300 of metric, 256 is the most"));
-        for (low, high) in [(1.0, 0.0), (0.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
-            assert!(
-                says(vec![types::MetricInfo { range: Some((low, high)), ..info("a") }]).contains("two finite numbers")
-            );
+        for (low, high) in [(1.0, 0.0), (0.0, 0.0), (f64::NAN, 1.0), (0.0, f64::NAN), (f64::INFINITY, f64::INFINITY)] {
+            let said = says(vec![types::MetricInfo { range: Some((low, high)), ..info("a") }]);
+            assert!(said.contains("two numbers, the lower one first"), "{said}");
         }
         let broken = types::MetricInfo { config_schema: Some("{".to_owned()), ..info("a") };
         assert!(says(vec![broken]).contains("schema of metric `a` cannot be used: it is not JSON"));
+    }
+
+    #[test]
+    fn a_range_may_be_open() {
+        for range in [(0.0, f64::INFINITY), (f64::NEG_INFINITY, 1.0), (f64::NEG_INFINITY, f64::INFINITY)] {
+            let said = vec![types::MetricInfo { range: Some(range), ..info("a") }];
+            let metrics = metrics(said, &Limits::default()).unwrap_or_default();
+            assert_eq!(metrics.first().and_then(|metric| metric.range), Some(range));
+        }
     }
 
     #[test]

@@ -75,6 +75,13 @@ impl Place<'_> {
         let message = format!("plugin `{}` failed in `{of}`{case}: {}", self.plugin, what.as_ref());
         MetricError { kind: kind.to_owned(), message, hint }
     }
+
+    /// The suite's config does not fit: its author's mistake, not the plugin's failure.
+    pub(crate) fn config_error(&self, what: &str, hint: &str) -> MetricError {
+        let name = self.of.map_or_else(|| self.plugin.to_owned(), |of| format!("{}/{of}", self.plugin));
+        let message = format!("config of `{name}`: {what}");
+        MetricError { kind: "invalid-config".to_owned(), message, hint: Some(hint.to_owned()) }
+    }
 }
 
 /// What `error`, which ended a call, means.
@@ -96,76 +103,82 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
     if root.starts_with("resource limit exceeded") {
         return place.error("memory", format!("it is made of too many parts ({})", text::line(&root, 200)), None);
     }
-    let Some(trap) = error.downcast_ref::<Trap>() else {
-        return place.error("trap", format!("it broke off: {}", text::line(&root, 300)), frames(error));
+    let failed = |kind: &str, what: String, hint: Option<&str>| {
+        let what = frames(error).into_iter().fold(what, |text, frame| format!("{text}\n  {frame}"));
+        place.error(kind, what, hint.map(str::to_owned))
     };
-    let at = |what: String| match frames(error) {
-        Some(frames) => format!("{what}\n{frames}"),
-        None => what,
+    let Some(trap) = error.downcast_ref::<Trap>() else {
+        return failed("trap", format!("it broke off: {}", text::line(&root, 300)), None);
     };
     match trap {
         Trap::OutOfFuel => {
             let what = format!("it ran out of fuel after {} units", grouped(limits.fuel));
-            let hint = "look for an endless loop; if it truly needs more, raise the limit with --fuel";
-            place.error("fuel", what, Some(at(hint.into())))
+            failed("fuel", what, Some("look for an endless loop; if it truly needs more, raise the limit with --fuel"))
         }
         Trap::Interrupt => {
             let what = format!("it took longer than {} s", limits.wall_clock.as_secs_f64());
-            place.error(
-                "timeout",
-                what,
-                Some(at("look for an endless loop, or lower --fuel so that fuel ends it first".into())),
-            )
+            failed("timeout", what, Some("look for an endless loop, or lower --fuel so that fuel ends it first"))
         }
         Trap::StackOverflow => {
             let what = format!("its calls nest deeper than {} of stack hold", bytes(Limits::STACK_BYTES));
-            place.error("stack", what, Some(at("look for endless recursion".into())))
+            failed("stack", what, Some("look for endless recursion"))
         }
         _ => match panic_text(&state.stderr) {
-            Some(said) => place.error("panic", format!("it panicked: {said}"), frames(error)),
-            None => place.error("trap", format!("it trapped: {trap}"), frames(error)),
+            Some(said) => failed("panic", format!("it panicked{said}"), None),
+            None => failed("trap", format!("it trapped: {trap}"), None),
         },
     }
 }
 
-/// What the plugin wrote before it trapped, without the standard library's advice.
+/// What the plugin wrote before it trapped, as the end of "it panicked": the place and the message where the standard library
+/// said them first, without its advice.
 fn panic_text(stderr: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(stderr);
     let kept: Vec<_> =
         said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: run with")).collect();
-    let said = text::block(&kept.join("\n"), 1_000);
-    (!said.is_empty()).then_some(said)
+    let first = kept.first()?;
+    let place = first.strip_prefix("thread '").and_then(|rest| rest.split_once("panicked at ")).map(|(_, place)| place);
+    let said = match place {
+        Some(place) => format!(" at {place} {}", kept[1..].join("\n")),
+        None => format!(": {}", kept.join("\n")),
+    };
+    Some(text::block(said.trim_end(), 1_000))
 }
 
-/// The innermost functions of the plugin, where the file still has their names.
-fn frames(error: &wasmtime::Error) -> Option<String> {
-    const SHOWN: usize = 8;
-    let trace = error.downcast_ref::<WasmBacktrace>()?;
+/// The innermost functions of the plugin, where the file still has their names: its author's own, since the machinery around
+/// them says nothing about where it came from.
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let name = |frame: &wasmtime::FrameInfo| {
-        let name = frame.func_name().unwrap_or("a function without a name");
-        text::line(&format!("{:#}", rustc_demangle::demangle(name)), 120)
+        Some(text::line(&format!("{:#}", rustc_demangle::demangle(frame.func_name()?)), 120))
     };
-    // the machinery of a panic says nothing about where it came from
-    let machinery =
-        |name: &String| ["std::", "core::", "__rustc::", "rust_", "abort"].iter().any(|start| name.starts_with(start));
-    let mut names: Vec<(String, u32)> = Vec::new();
-    for name in trace.frames().iter().map(name).skip_while(machinery) {
-        match names.last_mut() {
+    shown(trace.frames().iter().filter_map(name))
+}
+
+/// Lines for functions of these names, innermost first.
+fn shown(names: impl Iterator<Item = String>) -> Vec<String> {
+    const SHOWN: usize = 8;
+    const MACHINERY: [&str; 10] =
+        ["difftest_sdk::", "difftest:", "std::", "core::", "alloc::", "__rust", "rust_", "abort", "_start", "cabi_"];
+    let machinery = |name: &String| {
+        let name = name.trim_start_matches(['<', '&', '(']);
+        MACHINERY.iter().any(|start| name.starts_with(start))
+    };
+    let mut calls: Vec<(String, u32)> = Vec::new();
+    for name in names.filter(|name| !machinery(name)) {
+        match calls.last_mut() {
             Some((last, times)) if *last == name => *times += 1,
-            _ => names.push((name, 1)),
+            _ => calls.push((name, 1)),
         }
     }
-    if names.is_empty() {
-        return None;
-    }
     let line = |(name, times): &(String, u32)| {
-        if *times > 1 { format!("  in {name} (again and again)") } else { format!("  in {name}") }
+        if *times > 1 { format!("in {name} (again and again)") } else { format!("in {name}") }
     };
-    let mut lines: Vec<_> = names.iter().take(SHOWN).map(line).collect();
-    if names.len() > SHOWN {
-        lines.push(format!("  and {} more", names.len() - SHOWN));
+    let mut lines: Vec<_> = calls.iter().take(SHOWN).map(line).collect();
+    if calls.len() > SHOWN {
+        lines.push(format!("and {} more", calls.len() - SHOWN));
     }
-    Some(lines.join("\n"))
+    lines
 }
 
 /// `1234567` as `1,234,567`.
@@ -204,8 +217,35 @@ mod tests {
     fn the_text_of_a_panic_is_kept_and_disarmed() {
         let said =
             b"\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nbad \x1b[31mluck\nnote: run with `RUST_BACKTRACE=1`\n";
-        let text = panic_text(said).unwrap_or_default();
-        assert_eq!(text, "thread '<unnamed>' panicked at src/lib.rs:3:5:\nbad \\u{1b}[31mluck");
+        assert_eq!(panic_text(said).as_deref(), Some(" at src/lib.rs:3:5: bad \\u{1b}[31mluck"));
+        assert_eq!(panic_text(b"going on\nabort").as_deref(), Some(": going on\nabort"));
         assert_eq!(panic_text(b"\n"), None);
+    }
+
+    #[test]
+    fn frames_are_the_authors_own() {
+        let names = |names: &[&str]| shown(names.iter().map(|&name| name.to_owned()));
+        let trace = [
+            "__rustc::rust_begin_unwind",
+            "core::panicking::panic_fmt",
+            "mine::inner",
+            "mine::inner",
+            "mine::outer",
+            "<mine::Metrics as difftest_sdk::metric::MetricPlugin>::measure",
+            "<difftest_sdk::bindings::Exported<mine::Metrics> as x>::measure",
+            "difftest:plugin/metric@0.1.0#measure",
+        ];
+        assert_eq!(
+            names(&trace),
+            [
+                "in mine::inner (again and again)",
+                "in mine::outer",
+                "in <mine::Metrics as difftest_sdk::metric::MetricPlugin>::measure",
+            ]
+        );
+        assert!(names(&["std::process::abort"]).is_empty());
+        let deep: Vec<String> = (0..20).map(|i| format!("mine::f{i}")).collect();
+        let lines = shown(deep.into_iter());
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (9, Some("and 12 more")));
     }
 }

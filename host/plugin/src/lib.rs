@@ -22,7 +22,7 @@
 //!
 //! Inside: `engine` (wasmtime's settings), `cache` (compiled code), `state` (what one store holds), `imports` (the host side
 //! of the contract), `call` (one call from a fresh store to a checked end), `describe` and `schema` (what a plugin says of
-//! itself), `names` (what there is, for an error about what there is not).
+//! itself), `misfit` (what is wrong with a config, in words), `names` (what there is, for an error about what there is not).
 
 mod bindings;
 mod cache;
@@ -36,6 +36,7 @@ mod imports;
 pub mod limits;
 pub mod log;
 pub mod metric;
+mod misfit;
 mod names;
 pub mod outline;
 mod plugin;

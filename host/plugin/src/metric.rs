@@ -1,5 +1,6 @@
 //! A plugin's metric, as every other part of difftest sees it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use difftest_core::image::Image;
@@ -67,7 +68,12 @@ impl PluginMetric {
         if let Some((low, high)) = self.info.range
             && !(low..=high).contains(&value)
         {
-            let what = format!("its score is {value}, outside the range {low} to {high} that it declares");
+            let range = match (low.is_finite(), high.is_finite()) {
+                (true, false) => format!("below {low}, where the range that it declares begins"),
+                (false, true) => format!("above {high}, where the range that it declares ends"),
+                _ => format!("outside the range {low} to {high} that it declares"),
+            };
+            let what = format!("its score is {value}, {range}");
             return Err(place.error(
                 "out-of-range",
                 what,
@@ -79,11 +85,16 @@ impl PluginMetric {
             let what = format!("its score has {} details, {most} is the most", score.details.len());
             return Err(place.error("output", what, None));
         }
+        let mut seen = HashSet::new();
         let details = score.details.into_iter().map(|detail| {
             let name = text::line(&detail.name, 100);
             if !detail.value.is_finite() {
                 let what = format!("the detail `{name}` of its score is {}, not a number", detail.value);
                 return Err(place.error("not-finite", what, Some("leave out details that have no value".into())));
+            }
+            if !seen.insert(name.clone()) {
+                let what = format!("two details of its score are called `{name}`");
+                return Err(place.error("output", what, Some("give each detail a name of its own".into())));
             }
             Ok(Detail { name, value: detail.value })
         });

@@ -103,11 +103,17 @@ fn malformed(error: &wasmparser::BinaryReaderError, bytes: usize, path: &Path) -
     LoadCause::Malformed { path: path.to_owned(), offset, reason: text::line(error.message(), 300) }
 }
 
-/// Metadata: `version` of the component itself, and the `producers` of whatever is inside.
+/// Metadata: `version` of the component itself, or the package that SDKs name in a module inside (`name version` in lines of which
+/// the first counts), and the `producers` of whatever is inside.
 fn custom(outline: &mut Outline, name: &str, data: &[u8], depth: u32) {
     match name {
         "version" if depth == 1 => {
             outline.version = std::str::from_utf8(data).ok().map(|version| text::line(version, 64));
+        }
+        "difftest:package" if outline.version.is_none() => {
+            let line = std::str::from_utf8(data).ok().and_then(|text| text.lines().next());
+            let version = line.and_then(|line| line.split_whitespace().nth(1));
+            outline.version = version.map(|version| text::line(version, 64));
         }
         "producers" => {
             let reader = wasmparser::BinaryReader::new(data, 0);
@@ -123,5 +129,28 @@ fn custom(outline: &mut Outline, name: &str, data: &[u8], depth: u32) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn version(inside: &str) -> Option<String> {
+        let bytes = wat::parse_str(format!("(component {inside})")).unwrap();
+        read(&bytes, Path::new("p.wasm"), &Limits::default()).unwrap().version
+    }
+
+    #[test]
+    fn the_version_is_the_package_that_the_sdk_named() {
+        let module = |text: &str| format!("(core module (@custom \"difftest:package\" \"{text}\"))");
+        assert_eq!(version(&module("mine 1.2.3\\nmine 1.2.4\\n")).as_deref(), Some("1.2.3"));
+        assert_eq!(version(&(module("mine 1.2.3\\n") + &module("other 9.0.0\\n"))).as_deref(), Some("1.2.3"));
+        assert_eq!(version(&module("mine \\1b[31m\\n")).as_deref(), Some("\\u{1b}[31m"));
+        for nonsense in ["", "mine", "\\ff\\fe 1"] {
+            assert_eq!(version(&module(nonsense)), None, "{nonsense}");
+        }
+        assert_eq!(version(&(module("mine 1.2.3\\n") + "(@custom \"version\" \"2.0.0\")")).as_deref(), Some("2.0.0"));
     }
 }

@@ -115,10 +115,7 @@ impl Registry {
     pub fn list(&self) -> Vec<Listed> {
         let entry = |(name, sources): (&String, &Vec<discovery::Source>)| match discovery::single(sources) {
             Ok((path, _)) => Listed { name: name.clone(), path: Some(path), problem: None },
-            Err(cause) => {
-                let problem = LoadError { plugin: name.clone(), cause }.into();
-                Listed { name: name.clone(), path: None, problem: Some(problem) }
-            }
+            Err(cause) => Listed { name: name.clone(), path: None, problem: Some(cause.into()) },
         };
         self.found.iter().map(entry).collect()
     }
@@ -149,7 +146,7 @@ impl Registry {
             digest: artifact.digest,
             version: outline.version.clone().or_else(|| version.clone()),
             wit_version: policy::wit_version(&outline),
-            class: policy::class(&outline),
+            class: None,
             modules: outline.modules,
             functions: outline.functions,
             imports: outline.imports,
@@ -164,7 +161,7 @@ impl Registry {
             self.sandbox().and_then(|sandbox| Plugin::load(&name, &path, artifact, version, &sandbox, &self.cache));
         Ok(match loaded {
             Ok(plugin) => inspection.with(&plugin),
-            Err(cause) => Inspection { problem: Some(fail(cause).into()), ..inspection },
+            Err(cause) => Inspection { problem: Some(cause.into()), ..inspection },
         })
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use crate::cache::Origin;
+use crate::error::LoadCause;
 use crate::plugin::Plugin;
 
 /// A plugin that was found, not opened.
@@ -18,7 +19,15 @@ pub struct Listed {
     /// The component file; `None` where there is none, or more than one.
     pub path: Option<PathBuf>,
     /// Why it could not be used if a suite named it, where that can be told without opening it.
+    /// The message does not name the plugin again.
     pub problem: Option<MetricError>,
+}
+
+/// The cause alone, for where the plugin is named beside it.
+impl From<LoadCause> for MetricError {
+    fn from(cause: LoadCause) -> Self {
+        Self { kind: cause.kind().to_owned(), hint: cause.hint(), message: cause.to_string() }
+    }
 }
 
 /// Everything that can be told of a plugin.
@@ -36,8 +45,8 @@ pub struct Inspection {
     pub version: Option<String>,
     /// The version of `difftest:plugin` it was built for.
     pub wit_version: Option<String>,
-    /// What its scores can depend on, by its imports.
-    pub class: ReproducibilityClass,
+    /// What its scores can depend on, by its imports; `None` where it cannot be used and so gives no scores.
+    pub class: Option<ReproducibilityClass>,
     /// Names of its imports.
     pub imports: Vec<String>,
     /// Names of its exports.
@@ -54,7 +63,7 @@ pub struct Inspection {
     pub metrics: Vec<MetricInfo>,
     /// Its prompt generators.
     pub prompt_generators: Vec<GeneratorInfo>,
-    /// Why a suite could not use it.
+    /// Why a suite could not use it; the message does not name the plugin again.
     pub problem: Option<MetricError>,
 }
 
@@ -73,6 +82,7 @@ impl Inspection {
     /// Adds what only a loaded plugin tells.
     pub(crate) fn with(mut self, plugin: &Plugin) -> Self {
         self.version.clone_from(&plugin.id.version);
+        self.class = Some(plugin.id.class);
         self.compiled = Some(plugin.origin);
         self.metrics = plugin.metrics.iter().map(|metric| crate::metric::info(plugin, metric)).collect();
         self.prompt_generators = plugin

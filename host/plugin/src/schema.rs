@@ -9,7 +9,7 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
 use crate::failure::Place;
-use crate::text;
+use crate::{misfit, text};
 
 /// Parts of a schema, each reference counted as often as it is used.
 const MAX_PARTS: u32 = 10_000;
@@ -85,43 +85,23 @@ pub(crate) fn check(schema: Option<&Schema>, config: &Value, place: &Place<'_>) 
             let given =
                 config.as_object().map(|map| map.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "));
             let what = format!("it takes no config, but was given {}", given.unwrap_or_else(|| config.to_string()));
-            return Err(place.error("invalid-config", what, Some("remove the config".into())));
+            return Err(place.config_error(&text::line(&what, 600), "remove the config"));
         }
         Some(schema) => {
-            let wrong: Vec<_> = schema
+            let mut wrong: Vec<_> = schema
                 .validator
                 .iter_errors(&config)
                 .take(3)
-                .map(|error| {
-                    let at = error.instance_path().to_string();
-                    let at =
-                        if at.is_empty() { "config".to_owned() } else { format!("config{}", at.replace('/', ".")) };
-                    let choices = schema.value.pointer(error.schema_path().as_str()).and_then(choices);
-                    let what = choices
-                        .map_or_else(|| error.to_string(), |known| one_of(&error.instance().to_string(), &known));
-                    format!("{}: {}", text::line(&at, 200), text::line(&what, 600))
-                })
+                .flat_map(|error| misfit::explain(&schema.value, &error))
                 .collect();
+            wrong.truncate(3);
             if !wrong.is_empty() {
-                let hint = "`difftest plugin inspect` shows what the config may hold";
-                return Err(place.error("invalid-config", wrong.join("; "), Some(hint.into())));
+                let hint = format!("`difftest plugin inspect {}` shows what the config may hold", place.plugin);
+                return Err(place.config_error(&wrong.join("; "), &hint));
             }
         }
     }
     Ok(sorted(config).to_string())
-}
-
-/// The constants of a list of alternatives, where each is one: how an `enum` with documented variants looks as a schema.
-fn choices(alternatives: &Value) -> Option<Vec<String>> {
-    alternatives.as_array()?.iter().map(|one| Some(one.as_object()?.get("const")?.to_string())).collect()
-}
-
-/// What jsonschema says only as "not valid under any of the schemas".
-fn one_of(given: &str, known: &[String]) -> String {
-    let likeness = |name: &&String| (strsim::jaro_winkler(given, name) * 1e6) as u64;
-    let nearest = known.iter().max_by_key(likeness).filter(|name| likeness(name) > 850_000);
-    let nearest = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-    format!("{given} is not one of {}{nearest}", known.join(", "))
 }
 
 fn sorted(value: Value) -> Value {
@@ -163,10 +143,13 @@ mod tests {
             assert_eq!(error.kind, "invalid-config");
             error.message
         };
-        assert!(says(json!({ "a": 4 })).contains("config.a: 4 is greater than the maximum of 3"));
-        assert!(says(json!({ "a": 1, "list": [1] })).contains("config.list.0: 1 is not of type \"string\""));
-        assert!(says(json!({ "a": 1, "typo": 1 })).contains("'typo' was unexpected"));
-        assert!(says(Value::Null).contains("\"a\" is a required property"));
+        assert_eq!(says(json!({ "a": 4 })), "config of `p/m`: `a` is 4, more than the maximum of 3");
+        assert_eq!(says(json!({ "a": 1, "list": [1] })), "config of `p/m`: `list.0` is 1, not a string");
+        assert_eq!(
+            says(json!({ "a": 1, "lst": 1 })),
+            "config of `p/m`: unknown key `lst`; did you mean `list`? known keys: a, list"
+        );
+        assert_eq!(says(Value::Null), "config of `p/m`: the key `a` is missing");
     }
 
     #[test]
@@ -174,21 +157,6 @@ mod tests {
         assert_eq!(check(None, &Value::Null, &PLACE).unwrap(), "{}");
         assert_eq!(check(None, &json!({}), &PLACE).unwrap(), "{}");
         assert!(check(None, &json!({ "size": 1 }), &PLACE).unwrap_err().message.contains("was given `size`"));
-    }
-
-    #[test]
-    fn alternatives_are_named() {
-        let schema = parse(&json!({
-            "properties": { "mode": { "$ref": "#/$defs/Mode" } },
-            "$defs": { "Mode": { "oneOf": [{ "const": "fast", "description": "Quick." }, { "const": "exact" }] } },
-        }))
-        .unwrap();
-        let says = |mode: &str| check(Some(&schema), &json!({ "mode": mode }), &PLACE).unwrap_err().message;
-        assert!(
-            says("exakt")
-                .ends_with("config.mode: \"exakt\" is not one of \"fast\", \"exact\"; did you mean \"exact\"?")
-        );
-        assert!(says("zzz").ends_with("\"zzz\" is not one of \"fast\", \"exact\""));
     }
 
     #[test]

@@ -27,14 +27,14 @@ const ATTACKS: [(&str, &str, &str, &str); 17] = [
     ),
     ("resize-bomb", "host-memory", "an image of 4294967295x4294967295; a side is 1 to 16384 pixels", "smaller"),
     ("resize-zero", "host-memory", "an image of 0x0; a side is 1 to 16384 pixels", ""),
-    ("panic", "panic", "giving up on purpose\\u{1b}[2J", "  in <hostile::"),
+    ("panic", "panic", "giving up on purpose\\u{1b}[2J", ""),
     ("exit", "import", "it called `wasi:cli/exit#exit", "take out what needs this"),
     ("nan-score", "not-finite", "its score is NaN, not a number", "return an error"),
     ("infinite-score", "not-finite", "its score is inf, not a number", "return an error"),
     ("out-of-range", "out-of-range", "its score is 1.5, outside the range 0 to 1 that it declares", "clamp"),
     ("nan-detail", "not-finite", "the detail `part` of its score is NaN", "leave out"),
     ("escapes-in-error", "plugin-error", "\\u{1b}[2J\\u{1b}[31mred", ""),
-    ("misspelt", "invalid-config", "config.attack: \"misspelt\" is not one of \"none\"", "plugin inspect"),
+    ("misspelt", "invalid-config", "`attack` is \"misspelt\", not one of \"none\"", "plugin inspect"),
 ];
 
 #[test]
@@ -53,13 +53,22 @@ fn every_attack_ends_in_its_error_and_the_run_goes_on() {
         let hint = error.hint.clone().unwrap_or_default();
         println!("{attack:16} {:>6} ms  {error}\n{hint}", started.elapsed().as_millis());
         assert_eq!(error.kind, kind, "{attack}: {error}");
-        assert!(error.message.starts_with("plugin `hostile` failed in `attack`"), "{attack}: {error}");
+        let place = if kind == "invalid-config" {
+            "config of `hostile/attack`: "
+        } else {
+            "plugin `hostile` failed in `attack`"
+        };
+        assert!(error.message.starts_with(place), "{attack}: {error}");
         assert!(kind == "invalid-config" || error.message.contains("on case `suite::test[a,42]`"), "{attack}: {error}");
         assert!(error.message.contains(says), "{attack}: {error}");
         assert!(hint.contains(advises), "{attack}: {hint}");
         assert!(!error.message.contains("attack succeeded"), "{attack}: {error}");
         assert_harmless(&error.message);
         assert_harmless(&hint);
+        assert!(!hint.contains('\n'), "a hint is advice, not a backtrace: {hint}");
+        let frames: Vec<_> = error.message.lines().filter(|line| line.starts_with("  in ")).collect();
+        assert!(attack != "panic" || frames.iter().any(|line| line.contains("hostile::")), "{error}");
+        assert!(frames.len() <= 8 && !frames.iter().any(|line| line.contains("in core::")), "{error}");
         let after = measure(&registry, "hostile/attack", &json!({ "attack": "none" }), &image).unwrap();
         assert_eq!(after, calm, "after {attack}");
     }
@@ -184,11 +193,15 @@ fn attacks_of_a_prompt_generator() {
         ("escapes-in-text", "output", "prompt 1 has \\u{1b} in its text"),
         ("endless-loop", "fuel", "it ran out of fuel"),
         ("panic", "panic", "giving up on purpose\\u{1b}[2J"),
-        ("misspelt", "invalid-config", "config.attack"),
+        ("misspelt", "invalid-config", "`attack` is \"misspelt\", not one of"),
     ] {
         let error = ask(attack, 10).expect_err(attack);
         assert_eq!(error.kind, kind, "{error}");
-        assert!(error.message.starts_with("plugin `hostile` failed in `prompts`: "), "{error}");
+        let place = match kind {
+            "invalid-config" => "config of `hostile/prompts`: ",
+            _ => "plugin `hostile` failed in `prompts`: ",
+        };
+        assert!(error.message.starts_with(place), "{error}");
         assert!(error.message.contains(says), "{error}");
         assert_harmless(&error.message);
         assert_eq!(ask("none", 10).unwrap(), calm, "after {attack}");

@@ -31,7 +31,10 @@ fn list(registry: &Registry, format: Format, ui: &mut Ui) -> Result<Exit, CliErr
         .map(|plugin| {
             let answer = match plugin.problem {
                 Some(problem) => Err(problem),
-                None => registry.inspect(&plugin.name).map_err(from_registry),
+                None => registry.inspect(&plugin.name).map_err(|error| match error {
+                    RegistryError::Load(error) => error.cause.into(),
+                    error => from_registry(error),
+                }),
             };
             (plugin.name, answer)
         })
@@ -52,7 +55,8 @@ fn list(registry: &Registry, format: Format, ui: &mut Ui) -> Result<Exit, CliErr
         match answer {
             Ok(plugin) => {
                 let version = plugin.version.as_deref().unwrap_or("");
-                let _ = writeln!(text, "{name} {version} ({}, {} kB)", plugin.class, plugin.bytes / 1000);
+                let class = plugin.class.map(|class| format!("{class}, ")).unwrap_or_default();
+                let _ = writeln!(text, "{name} {version} ({class}{} kB)", plugin.bytes / 1000);
                 for metric in &plugin.metrics {
                     let _ = writeln!(text, "  {:<32} {}", metric.name, metric.summary);
                 }
@@ -107,7 +111,9 @@ fn describe(plugin: &Inspection) -> String {
     row("file", &plugin.path.display().to_string());
     row("size", &format!("{} bytes, {} functions, {} modules", plugin.bytes, plugin.functions, plugin.modules));
     row("sha256", &plugin.digest.to_string());
-    row("class", &plugin.class.to_string());
+    if let Some(class) = plugin.class {
+        row("class", &class.to_string());
+    }
     row(
         "built for",
         &plugin.wit_version.as_ref().map_or("no difftest:plugin".into(), |v| format!("difftest:plugin {v}")),
