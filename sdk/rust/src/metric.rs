@@ -13,7 +13,8 @@ pub struct Sample {
     pub negative_prompt: Option<String>,
     /// The seed of the noise.
     pub seed: u64,
-    /// Further facts (steps, scheduler, ...), sorted by name.
+    /// Further facts, sorted by name: of how the image was made (`guidance`, `negative_prompt`, `scheduler`, `seed`, `size` such
+    /// as `64x64`, `steps`), and those that a prompt generator gave the prompt.
     pub attributes: Vec<(String, String)>,
 }
 
@@ -22,6 +23,16 @@ impl Sample {
     #[must_use]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into(), ..Self::default() }
+    }
+
+    /// With one more attribute, in place of one of the same name: `Sample::new("a cat").with_attribute("size", "64x64")`.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        self.attributes.retain(|(own, _)| *own != name);
+        self.attributes.push((name, value.into()));
+        self.attributes.sort();
+        self
     }
 
     /// The attribute of this name.
@@ -47,7 +58,7 @@ impl Score {
         Self { value, details: Vec::new() }
     }
 
-    /// Adds a named part.
+    /// Adds a named part. Two of one name are an error of the run.
     #[must_use]
     pub fn detail(mut self, name: impl Into<String>, value: f64) -> Self {
         self.details.push(Detail { name: name.into(), value });
@@ -108,4 +119,19 @@ pub trait MetricPlugin {
     /// # Errors
     /// [`Error::InvalidConfig`] when the config does not fit, [`Error::Other`] for an unknown name, and what the metric says.
     fn measure(metric: &str, image: &Image, sample: &Sample, config: &str) -> Result<Score, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_sorted_and_given_once() {
+        let sample = Sample::new("a cat").with_attribute("steps", "25").with_attribute("size", "64x64");
+        let sample = sample.with_attribute("steps", "9");
+        let attributes: Vec<_> =
+            sample.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(attributes, [("size", "64x64"), ("steps", "9")]);
+        assert_eq!((sample.attribute("steps"), sample.attribute("width")), (Some("9"), None));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Item, ItemFn, Pat, Result, Safety, Type};
@@ -182,6 +182,17 @@ pub(crate) fn check(functions: &[Function], kind: &Kind) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An item whose name tells a second block of one module what is wrong, before the compiler names items that no author wrote.
+/// (Two blocks in two modules are found by the linker: both export the same functions.)
+pub(crate) fn once(kind: &Kind) -> TokenStream {
+    let name = format_ident!("only_one_{}_block_per_crate", kind.block.trim_end_matches('!'));
+    quote! {
+        #[allow(non_upper_case_globals, dead_code)]
+        #[doc(hidden)]
+        const #name: () = ();
+    }
 }
 
 /// Every error of an iterator of results at once, or all values.

@@ -47,7 +47,9 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         quote!(#(#cfg)* #name)
     });
 
+    let once = block::once(&KIND);
     Ok(quote! {
+        #once
         #[allow(unused_imports)]
         use ::difftest_sdk::prelude::*;
         #(#others)*
