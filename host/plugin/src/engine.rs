@@ -43,9 +43,10 @@ impl Engine {
         &self.0
     }
 
-    /// Ticks that make at least `time`; never so many that adding them to the epoch could overflow.
+    /// Ticks that make at least `time`, one more because the first is already under way; never so many that adding them to the
+    /// epoch could overflow.
     pub(crate) fn ticks(time: Duration) -> u64 {
-        u64::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX).clamp(1, 1 << 40)
+        u64::try_from(time.as_millis().div_ceil(TICK.as_millis()) + 1).unwrap_or(u64::MAX).min(1 << 40)
     }
 
     /// A name for everything compiled code depends on: wasmtime's version, the target, and the settings above.
@@ -81,7 +82,7 @@ mod tests {
     #[test]
     fn deadlines_are_never_early_and_never_overflow() {
         assert_eq!(Engine::ticks(Duration::ZERO), 1);
-        assert_eq!(Engine::ticks(Duration::from_millis(11)), 2);
+        assert_eq!(Engine::ticks(Duration::from_millis(11)), 3);
         assert_eq!(Engine::ticks(Duration::MAX), 1 << 40);
     }
 

@@ -136,11 +136,24 @@ fn panic_text(stderr: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(stderr);
     let kept: Vec<_> =
         said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: run with")).collect();
-    let first = kept.first()?;
-    let place = first.strip_prefix("thread '").and_then(|rest| rest.split_once("panicked at ")).map(|(_, place)| place);
-    let said = match place {
-        Some(place) => format!(" at {place} {}", kept[1..].join("\n")),
+    let place = |line: &str| {
+        line.strip_prefix("thread '")
+            .and_then(|rest| rest.split_once("panicked at "))
+            .map(|(_, place)| place.to_owned())
+    };
+    let panic = kept.iter().enumerate().find_map(|(i, line)| Some((i, place(line)?)));
+    let said = match panic {
+        None if kept.is_empty() => return None,
         None => format!(": {}", kept.join("\n")),
+        Some((i, place)) => {
+            let (before, message) = (&kept[..i], kept[i + 1..].join("\n"));
+            let before = if before.is_empty() {
+                String::new()
+            } else {
+                format!("\nbefore that it wrote: {}", before.join("\n"))
+            };
+            format!(" at {place} {message}{before}")
+        }
     };
     Some(text::block(said.trim_end(), 1_000))
 }
@@ -218,6 +231,10 @@ mod tests {
         let said =
             b"\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nbad \x1b[31mluck\nnote: run with `RUST_BACKTRACE=1`\n";
         assert_eq!(panic_text(said).as_deref(), Some(" at src/lib.rs:3:5: bad \\u{1b}[31mluck"));
+        assert_eq!(
+            panic_text(b"one\nthread 'main' (1) panicked at src/lib.rs:3:5:\nno").as_deref(),
+            Some(" at src/lib.rs:3:5: no\nbefore that it wrote: one")
+        );
         assert_eq!(panic_text(b"going on\nabort").as_deref(), Some(": going on\nabort"));
         assert_eq!(panic_text(b"\n"), None);
     }
