@@ -11,6 +11,13 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
+/// The component of a first-party plugin, by file name, where `cargo xtask` builds it.
+pub fn component(file: &str) -> PathBuf {
+    // The program lies in TARGET/PROFILE/.
+    let target = Path::new(env!("CARGO_BIN_EXE_difftest")).ancestors().nth(2).unwrap();
+    target.join("wasm32-wasip2/release").join(file)
+}
+
 /// An empty working folder.
 pub struct TestEnv {
     folder: tempfile::TempDir,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::env::{TestEnv, workspace};
+use crate::env::{TestEnv, component, workspace};
 
 /// A good test beside a bad one.
 fn beside(bad: &str) -> String {
@@ -36,7 +36,7 @@ fn attacks_cost_their_own_test_only() {
 #[test]
 fn files_that_are_no_plugins_cost_their_own_test_only() {
     let env = TestEnv::new();
-    let good = std::fs::read(workspace().join("target/wasm32-wasip2/release/image_stats.wasm")).unwrap();
+    let good = std::fs::read(component("image_stats.wasm")).unwrap();
     env.write("mine/truncated.wasm", &good[..good.len() / 2]);
     env.write("mine/text.wasm", "not wasm at all");
     env.write("mine/core.wasm", b"\0asm\x01\0\0\0");
@@ -57,7 +57,7 @@ fn a_config_that_breaks_the_schema_points_at_the_suite() {
 #[test]
 fn the_same_name_twice_is_an_error_that_names_both() {
     let env = TestEnv::new();
-    let good = std::fs::read(workspace().join("target/wasm32-wasip2/release/image_stats.wasm")).unwrap();
+    let good = std::fs::read(component("image_stats.wasm")).unwrap();
     env.write("mine/image-stats.wasm", good);
     let bad = "metrics = [\"image-stats/contrast\"]";
     env.run_suite(&beside(bad), &["--plugins", env.path("mine").to_str().unwrap()])
