@@ -28,7 +28,8 @@ pub struct Loader<'a> {
     pub(crate) logs: &'a LogRelay,
     options: Options,
     threads: usize,
-    generators: Mutex<HashMap<String, Arc<dyn Generator>>>,
+    /// The last diffusion model, by folder and reference: suites on the same one share it.
+    diffusion: Mutex<Option<(String, Arc<dyn Generator>)>>,
     clips: Mutex<HashMap<String, Shared>>,
 }
 
@@ -46,7 +47,7 @@ impl<'a> Loader<'a> {
     /// Opens nothing yet. Plugins log to `logs`.
     #[must_use]
     pub fn new(registry: &'a Registry, logs: &'a LogRelay, options: Options, threads: usize) -> Self {
-        Self { registry, logs, options, threads, generators: Mutex::default(), clips: Mutex::default() }
+        Self { registry, logs, options, threads, diffusion: Mutex::default(), clips: Mutex::default() }
     }
 
     /// Everything one suite needs. A metric that cannot be loaded costs its tests their verdict, a generator all of them.
@@ -89,16 +90,16 @@ impl<'a> Loader<'a> {
             }
             ModelSpec::Diffusion(reference) => {
                 let key = format!("{}|{reference}", base.display());
-                let mut open = self.generators.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(generator) = open.get(&key) {
+                let mut open = self.diffusion.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((_, generator)) = open.as_ref().filter(|(opened, _)| *opened == key) {
                     return Ok(Arc::clone(generator));
                 }
+                // Another model is let go before the next is loaded: two large ones may not fit.
+                *open = None;
                 let model = StableDiffusion::load(reference, base, &self.options)
                     .map_err(|error| info("model", described(&error), error.hint()))?;
                 let generator: Arc<dyn Generator> = Arc::new(model);
-                // Another model is let go before the next is loaded: two large ones may not fit.
-                open.clear();
-                open.insert(key, Arc::clone(&generator));
+                *open = Some((key, Arc::clone(&generator)));
                 Ok(generator)
             }
         }
