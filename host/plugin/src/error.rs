@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use difftest_core::metric::MetricError;
+use difftest_core::nearest::nearest;
 use difftest_core::plan::Unknown;
 
 /// A folder of plugins cannot be read.
@@ -51,12 +52,7 @@ impl RegistryError {
     /// [`RegistryError::NotFound`] with the nearest of `available` filled in.
     pub(crate) fn not_found(name: &str, mut available: Vec<String>) -> Self {
         available.sort();
-        let nearest = available
-            .iter()
-            .map(|known| (strsim::jaro_winkler(name, known), known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| known.clone());
+        let nearest = nearest(name, available.iter().map(String::as_str)).map(str::to_owned);
         Self::NotFound { name: name.to_owned(), available, nearest }
     }
 }

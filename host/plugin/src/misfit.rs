@@ -1,13 +1,11 @@
 //! What is wrong with a config, in words of the suite's author: keys and values, not schemas.
 
+use difftest_core::nearest::nearest;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
 use crate::text;
-
-/// How alike (Jaro-Winkler) two words must be for one to be a slip of the other.
-const ALIKE: f64 = 0.8;
 
 /// Everything that `error` says of a config checked against `schema`, one text for each mistake; all of it safe to show.
 pub(crate) fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<String> {
@@ -90,7 +88,8 @@ impl<'a> Key<'a> {
 
 fn unknown(at: &Key<'_>, key: &str, known: &[String]) -> String {
     let asked = format!("unknown key `{}`", at.inner(key));
-    let near = nearest(key, known).map(|near| format!("; did you mean `{}`?", at.inner(near)));
+    let near =
+        nearest(key, known.iter().map(String::as_str)).map(|near| format!("; did you mean `{}`?", at.inner(near)));
     if known.is_empty() {
         return asked;
     }
@@ -116,13 +115,10 @@ fn words(options: &Value) -> Vec<String> {
 }
 
 fn one_of(given: &str, known: &[String]) -> String {
-    let near = nearest(given, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let near = nearest(given, known.iter().map(String::as_str))
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
     format!("not one of {}{near}", known.join(", "))
-}
-
-fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
-    let likeness = |name: &String| strsim::jaro_winkler(given, name);
-    known.iter().filter(|name| likeness(name) > ALIKE).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 /// A JSON Schema `type` in the words of TOML, which has no null.

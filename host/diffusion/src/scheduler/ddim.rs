@@ -44,12 +44,6 @@ impl Scheduler for Ddim {
         &self.timesteps
     }
 
-    fn init_noise_sigma(&self) -> f32 {
-        1.0
-    }
-
-    fn scale_model_input(&self, _: usize, _: &mut [f32]) {}
-
     fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]) {
         let (alpha, previous) = self.alphas[index];
         let (root_alpha, root_beta) = (alpha.sqrt(), (1.0 - alpha).sqrt());

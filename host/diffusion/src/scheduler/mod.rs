@@ -20,11 +20,13 @@ pub trait Scheduler: Send {
     /// What the network is told at each call, most noisy first; one call each. Some schedulers need one more call than steps.
     fn timesteps(&self) -> &[f32];
 
-    /// What unit noise is multiplied with to become the first sample.
-    fn init_noise_sigma(&self) -> f32;
+    /// What unit noise is multiplied with to become the first sample. Schedulers that keep the variance at 1 leave it as it is.
+    fn init_noise_sigma(&self) -> f32 {
+        1.0
+    }
 
-    /// Turns the sample into the network's input, in place.
-    fn scale_model_input(&self, index: usize, sample: &mut [f32]);
+    /// Turns the sample into the network's input, in place. Schedulers that keep the variance at 1 leave it as it is.
+    fn scale_model_input(&self, _index: usize, _sample: &mut [f32]) {}
 
     /// Moves the sample one step on, given what the network predicted for it.
     fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]);

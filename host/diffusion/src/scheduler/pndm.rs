@@ -75,12 +75,6 @@ impl Scheduler for Pndm {
         &self.timesteps
     }
 
-    fn init_noise_sigma(&self) -> f32 {
-        1.0
-    }
-
-    fn scale_model_input(&self, _: usize, _: &mut [f32]) {}
-
     fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]) {
         if index == 0 {
             self.predictions.clear();
