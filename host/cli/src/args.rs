@@ -1,5 +1,7 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
+pub(crate) mod plugin;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -55,9 +57,9 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check everything a run needs, and say what to do where something is missing.
     Doctor(DoctorArgs),
-    /// List and inspect plugins.
+    /// List, inspect and write plugins.
     #[command(subcommand)]
-    Plugin(PluginCommand),
+    Plugin(plugin::PluginCommand),
     /// Find and install the ONNX Runtime library.
     #[command(subcommand)]
     Runtime(RuntimeCommand),
@@ -157,30 +159,6 @@ pub(crate) struct DoctorArgs {
     /// Folders with plugins. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
     pub(crate) plugins: Vec<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// List the plugins of the plugin folders: what each offers, or why it cannot be used.
-    List {
-        /// Folders with plugins. Default: `plugins`, if it is there.
-        #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
-        plugins: Vec<PathBuf>,
-        /// For people, or as JSON.
-        #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
-        message_format: Format,
-    },
-    /// Show one plugin: metrics, config schema, imports, class, digest.
-    Inspect {
-        /// A plugin's name, or a `.wasm` file.
-        plugin: String,
-        /// Folders with plugins. Default: `plugins`, if it is there.
-        #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
-        plugins: Vec<PathBuf>,
-        /// For people, or as JSON.
-        #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
-        message_format: Format,
-    },
 }
 
 #[derive(Debug, Subcommand)]

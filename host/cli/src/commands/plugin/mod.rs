@@ -1,0 +1,42 @@
+//! `difftest plugin`: what plugins there are, what each is, and what authors do with theirs. One subcommand per file.
+
+mod inspect;
+mod list;
+
+use std::fmt::Write as _;
+
+use difftest_core::metric::MetricError;
+use difftest_plugin::RegistryError;
+
+use crate::args::plugin::PluginCommand;
+use crate::error::{CliError, Exit};
+use crate::ui::Ui;
+
+pub(crate) fn plugin(command: &PluginCommand, ui: &mut Ui) -> Result<Exit, CliError> {
+    match command {
+        PluginCommand::List(args) => list::list(args, ui),
+        PluginCommand::Inspect(args) => inspect::inspect(args, ui),
+    }
+}
+
+/// Why a plugin cannot be used, and what to do about it, below its name.
+fn problem_lines(text: &mut String, problem: &MetricError) {
+    let _ = writeln!(text, "  cannot be used: {}", problem.message);
+    if let Some(hint) = &problem.hint {
+        let _ = writeln!(text, "  next: {hint}");
+    }
+}
+
+/// What keeps the registry from giving a plugin, with what to do next.
+fn from_registry(error: RegistryError) -> MetricError {
+    let message = error.to_string();
+    match error {
+        RegistryError::NotFound { .. } => MetricError {
+            kind: "not-found".into(),
+            message,
+            hint: Some("`difftest plugin list` shows what is there; `--plugins DIR` names another folder".into()),
+        },
+        RegistryError::Load(error) => error.into(),
+        RegistryError::Refused(error) => error,
+    }
+}
