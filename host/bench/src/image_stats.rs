@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use difftest_core::image::Image;
-use difftest_core::metric::{Metric, Sample};
+use difftest_core::metric::{Item, Metric, Sample};
 use difftest_plugin::{Limits, PluginMetric, Registry};
 use difftest_sdk::MetricPlugin;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub(crate) fn measure(
     let pixels = bytes.chunks_exact(length);
     let (seconds, values) = match side {
         "sandbox" => {
-            let images = pixels.map(|pixels| Ok((Image::new(side_length, side_length, pixels)?, sample())));
+            let images = pixels.map(|pixels| Ok(Item::new(Image::new(side_length, side_length, pixels)?, sample())));
             in_sandbox(plugins, &images.collect::<Result<Vec<_>>>()?)?
         }
         "native" => {
@@ -58,7 +58,7 @@ fn timed<I>(images: &[I], score: impl Fn(&I) -> Result<Vec<f64>>) -> Result<Meas
     Ok((began.elapsed().as_secs_f64(), values))
 }
 
-fn in_sandbox(plugins: &str, images: &[(Image, Sample)]) -> Result<Measured> {
+fn in_sandbox(plugins: &str, images: &[Item]) -> Result<Measured> {
     let registry = Registry::discover(&[PathBuf::from(plugins)], Limits::default())?;
     let load = |name: &str| registry.metric(&format!("image-stats/{name}"), &Value::Null);
     let metrics = METRICS.map(load).into_iter().collect::<std::result::Result<Vec<PluginMetric>, _>>()?;

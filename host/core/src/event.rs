@@ -48,6 +48,10 @@ pub enum Event {
         digest: Digest,
         /// What makes the images.
         generator: GeneratorInfo,
+        /// The models it declares for plugins and host metrics: one digest over all files of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::pairs")]
+        #[schemars(with = "BTreeMap<String, Digest>")]
+        models: Vec<(String, Digest)>,
         /// Its tests.
         tests: Vec<TestInfo>,
         /// Its cases.
@@ -87,6 +91,17 @@ pub enum Event {
     Scored {
         /// Which.
         case: usize,
+        /// Index into the test's metrics.
+        metric: usize,
+        /// The score, or why there is none.
+        outcome: Outcome<Score, MetricError>,
+        /// Time spent on it.
+        seconds: f64,
+    },
+    /// A metric looked at all images of a test. Comes after the last `CaseFinished` of the test, before its `TestFinished`.
+    SetScored {
+        /// Which.
+        test: usize,
         /// Index into the test's metrics.
         metric: usize,
         /// The score, or why there is none.
@@ -145,6 +160,9 @@ pub struct TestInfo {
     pub prompts: Option<PromptOrigin>,
     /// Its metrics.
     pub metrics: Vec<MetricInfo>,
+    /// The images that pair and set metrics compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<GeneratorInfo>,
     /// Config by metric name, for those that were given one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, Value>,

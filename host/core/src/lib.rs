@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`image`], [`digest`] | pixels and names of contents, shared by every crate |
 //! | [`metric`], [`generate`] | the traits the engines implement: a metric, a generator, a prompt generator |
+//! | [`model`] | what a plugin may ask of a model that the suite declares |
 //! | [`suite`] | the suite file, parsed once, with spans |
 //! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
@@ -23,6 +24,7 @@ pub mod gate;
 pub mod generate;
 pub mod image;
 pub mod metric;
+pub mod model;
 pub mod nearest;
 mod pairs;
 pub mod plan;

@@ -1,6 +1,7 @@
 //! What a metric is, whoever computes it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,19 @@ pub enum Direction {
     Neither,
 }
 
+/// What a metric looks at to give one score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricKind {
+    /// One image.
+    #[default]
+    Image,
+    /// One image and its reference: a score for each case.
+    Pair,
+    /// All images of a test: one score for the test.
+    Set,
+}
+
 /// Everything that is known of a metric before it measures anything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricInfo {
@@ -28,6 +42,9 @@ pub struct MetricInfo {
     pub name: String,
     /// One line.
     pub summary: String,
+    /// What it looks at.
+    #[serde(default)]
+    pub kind: MetricKind,
     /// Which way is better.
     pub direction: Direction,
     /// Closed range that every score lies in; a score outside is an error. In JSON an end that is not bounded is `null`.
@@ -97,6 +114,17 @@ pub enum ReproducibilityClass {
     ModelDependent,
 }
 
+impl MetricInfo {
+    /// Whether its scores are the same bits everywhere. Host metrics run models, so they never are.
+    #[must_use]
+    pub fn class(&self) -> ReproducibilityClass {
+        match &self.source {
+            MetricSource::Host { .. } => ReproducibilityClass::ModelDependent,
+            MetricSource::Plugin(plugin) => plugin.class,
+        }
+    }
+}
+
 impl fmt::Display for ReproducibilityClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -143,7 +171,46 @@ pub struct Detail {
     pub value: f64,
 }
 
-/// A metric ready to measure: its plugin loaded, its config checked.
+/// What a metric is given to score one case.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The image.
+    pub image: Image,
+    /// What it was made from.
+    pub sample: Sample,
+    /// What it is compared with: always there for a [`MetricKind::Pair`], never looked at by a [`MetricKind::Image`].
+    pub reference: Option<Image>,
+}
+
+impl Item {
+    /// An image without a reference.
+    #[must_use]
+    pub fn new(image: Image, sample: Sample) -> Self {
+        Self { image, sample, reference: None }
+    }
+}
+
+/// A metric of any kind, ready to measure.
+#[derive(Clone)]
+pub enum AnyMetric {
+    /// Of [`MetricKind::Image`] or [`MetricKind::Pair`].
+    Each(Arc<dyn Metric>),
+    /// Of [`MetricKind::Set`].
+    Set(Arc<dyn SetMetric>),
+}
+
+impl AnyMetric {
+    /// What it is.
+    #[must_use]
+    pub fn info(&self) -> &MetricInfo {
+        match self {
+            Self::Each(metric) => metric.info(),
+            Self::Set(metric) => metric.info(),
+        }
+    }
+}
+
+/// A metric that gives each case a score; ready to measure: its plugin loaded, its config checked.
 pub trait Metric: Send + Sync {
     /// What it is.
     fn info(&self) -> &MetricInfo;
@@ -154,7 +221,36 @@ pub trait Metric: Send + Sync {
     }
 
     /// Scores each image: one answer for each item, in order. One failing image does not fail its neighbours.
-    fn measure(&self, items: &[(Image, Sample)]) -> Vec<Result<Score, MetricError>>;
+    fn measure(&self, items: &[Item]) -> Vec<Result<Score, MetricError>>;
+}
+
+/// A metric that gives all images of a test one score.
+pub trait SetMetric: Send + Sync {
+    /// What it is.
+    fn info(&self) -> &MetricInfo;
+
+    /// Scores the set; `reference` is what it is compared with, where the suite names that.
+    ///
+    /// # Errors
+    /// When the metric has no score for these images, or an image it asks for cannot be read.
+    fn measure(&self, images: &Arc<dyn ImageSet>, reference: Option<&Arc<dyn ImageSet>>) -> Result<Score, MetricError>;
+}
+
+/// Images in an order, each read when it is asked for, so that a set of any size fits into memory.
+pub trait ImageSet: Send + Sync {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The image at `index`, which is less than [`ImageSet::len`].
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not the image any more that the set was made of.
+    fn get(&self, index: usize) -> Result<Image, MetricError>;
 }
 
 /// Why there is no score. Always an error of the run, never a failed threshold.
@@ -181,6 +277,7 @@ mod tests {
         let info = MetricInfo {
             name: "psnr".to_owned(),
             summary: String::new(),
+            kind: MetricKind::Image,
             direction: Direction::HigherIsBetter,
             range: Some((0.0, f64::INFINITY)),
             unit: Some("dB".to_owned()),

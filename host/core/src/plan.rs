@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::gate::Gate;
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
-use crate::suite::{MetricUse, ModelSpec, PromptSource};
+use crate::suite::{MetricUse, ModelSpec, PromptSource, Reference};
 
 pub use expand::expand;
 
@@ -42,6 +42,8 @@ pub struct TestPlan {
     pub prompts: PromptSource,
     /// Its metrics with their resolved description, in the order of the file.
     pub metrics: Vec<(MetricUse, MetricInfo)>,
+    /// What pair and set metrics compare with. A test with a pair metric has one.
+    pub reference: Option<Reference>,
     /// What its scores must satisfy.
     pub gates: Vec<Gate>,
     /// Metrics and prompts that are there but were refused ([`Unknown::Refused`] of any kind but `invalid-config`, which is a

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use difftest_core::digest::{Digest, Hasher};
 use difftest_core::image::Image;
-use difftest_core::metric::{Direction, Metric, MetricError, MetricInfo, MetricSource, Sample, Score};
+use difftest_core::metric::{
+    Direction, Item, Metric, MetricError, MetricInfo, MetricKind, MetricSource, Sample, Score,
+};
 use difftest_metrics::clip_preprocess::{ClipPreprocess, PreprocessError};
 
 use crate::error::Error;
@@ -157,15 +159,15 @@ impl Metric for ClipScore {
         BATCH
     }
 
-    fn measure(&self, items: &[(Image, Sample)]) -> Vec<Result<Score, MetricError>> {
+    fn measure(&self, items: &[Item]) -> Vec<Result<Score, MetricError>> {
         let width = self.model.projection_dim();
         items
             .chunks(BATCH)
-            .flat_map(|chunk| match self.embed_images(chunk.iter().map(|(image, _)| image)) {
+            .flat_map(|chunk| match self.embed_images(chunk.iter().map(|item| &item.image)) {
                 Ok(embeddings) => chunk
                     .iter()
                     .zip(embeddings.chunks_exact(width))
-                    .map(|((_, sample), image)| self.score(image, sample))
+                    .map(|(item, image)| self.score(image, &item.sample))
                     .collect(),
                 Err(error) => vec![Err(metric_error("clip", described(&error))); chunk.len()],
             })
@@ -190,6 +192,7 @@ fn describe(repository: &Repository, preprocess: &ClipPreprocess) -> Result<Metr
     Ok(MetricInfo {
         name: "clip_score".to_owned(),
         summary: "cosine of the CLIP embeddings of image and prompt".to_owned(),
+        kind: MetricKind::Image,
         direction: Direction::HigherIsBetter,
         range: Some((-1.0, 1.0)),
         unit: None,

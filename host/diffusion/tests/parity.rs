@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use difftest_core::generate::{Generated, Request, Settings};
 use difftest_core::image::Image;
-use difftest_core::metric::{Metric as _, Sample};
+use difftest_core::metric::{Item, Metric as _, Sample};
 use difftest_diffusion::clip::ClipScore;
 use difftest_diffusion::noise::TorchNormal;
 use difftest_diffusion::pipeline::{Options, StableDiffusion};
@@ -119,7 +119,8 @@ fn measure(case: &Case) -> Row {
     });
     let image = made.into_iter().next().unwrap().unwrap().image;
     let levels: Vec<u8> = image.rgb8().iter().zip(case.png.rgb8()).map(|(a, b)| a.abs_diff(*b)).collect();
-    let score = |image: &Image| clip().measure(&[(image.clone(), sample(&case.request))]).remove(0).unwrap().value;
+    let score =
+        |image: &Image| clip().measure(&[Item::new(image.clone(), sample(&case.request))]).remove(0).unwrap().value;
     Row {
         noise,
         embedding,
@@ -224,7 +225,7 @@ fn threads_lanes_batches_and_order_change_nothing() {
 
 #[test]
 fn scores_do_not_depend_on_the_batch() {
-    let items: Vec<_> = cases().iter().map(|case| (case.png.clone(), sample(&case.request))).collect();
+    let items: Vec<_> = cases().iter().map(|case| Item::new(case.png.clone(), sample(&case.request))).collect();
     let together: Vec<f64> = clip().measure(&items).into_iter().map(|score| score.unwrap().value).collect();
     for (item, expected) in items.iter().zip(together) {
         assert_eq!(clip().measure(std::slice::from_ref(item))[0].as_ref().unwrap().value, expected);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use difftest_core::image::Image;
-use difftest_core::metric::{Detail, Metric, MetricError, MetricInfo, MetricSource, Sample, Score};
+use difftest_core::metric::{Detail, Item, Metric, MetricError, MetricInfo, MetricKind, MetricSource, Sample, Score};
 use serde_json::Value;
 
 use crate::bindings::{MetricPluginPre, types};
@@ -114,8 +114,8 @@ impl Metric for PluginMetric {
         &self.info
     }
 
-    fn measure(&self, items: &[(Image, Sample)]) -> Vec<Result<Score, MetricError>> {
-        items.iter().map(|(image, sample)| self.one(image, sample)).collect()
+    fn measure(&self, items: &[Item]) -> Vec<Result<Score, MetricError>> {
+        items.iter().map(|item| self.one(&item.image, &item.sample)).collect()
     }
 }
 
@@ -124,6 +124,7 @@ pub(crate) fn info(plugin: &Plugin, metric: &crate::describe::Metric) -> MetricI
     MetricInfo {
         name: format!("{}/{}", plugin.id.name, metric.name),
         summary: metric.summary.clone(),
+        kind: MetricKind::Image,
         direction: metric.direction,
         range: metric.range,
         unit: metric.unit.clone(),

@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{component, image, registry_of, sample};
-use difftest_core::metric::Metric;
+use difftest_core::metric::{Item, Metric};
 use difftest_plugin::Limits;
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn the_price_of_the_sandbox() {
     for (what, side) in [("one call on 1x1: store, instance, call", 1), ("512x512", 512), ("2048x2048", 2048)] {
         for name in ["brightness", "contrast", "sharpness", "colorfulness", "entropy"] {
             let metric = registry.metric(&format!("image-stats/{name}"), &json!({})).unwrap();
-            let item = [(image(side, side), sample("case"))];
+            let item = [Item::new(image(side, side), sample("case"))];
             let mut fuel = 0;
             timed(&format!("{what} {name}"), 20, || fuel = metric.measure(&item)[0].as_ref().unwrap().fuel.unwrap());
             println!("{:50} {fuel:>9} fuel", "");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{component, image, registry_of, sample};
-use difftest_core::metric::{Metric, Score};
+use difftest_core::metric::{Item, Metric, Score};
 use difftest_plugin::Limits;
 use difftest_plugin::report::Origin;
 use rayon::prelude::*;
@@ -19,7 +19,7 @@ fn scores(cache: Option<&std::path::Path>, run: impl Fn(&dyn Metric, &[u32]) -> 
 }
 
 fn one(metric: &dyn Metric, side: u32) -> Score {
-    metric.measure(&[(image(side, side + 3), sample("case"))]).remove(0).unwrap()
+    metric.measure(&[Item::new(image(side, side + 3), sample("case"))]).remove(0).unwrap()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn scores_and_fuel_are_the_same_everywhere() {
     assert_eq!(backwards, in_order, "in another order, freshly compiled");
 
     let at_once = scores(None, |metric, sides| {
-        let items: Vec<_> = sides.iter().map(|&side| (image(side, side + 3), sample("case"))).collect();
+        let items: Vec<_> = sides.iter().map(|&side| Item::new(image(side, side + 3), sample("case"))).collect();
         metric.measure(&items).into_iter().map(Result::unwrap).collect()
     });
     assert_eq!(at_once, in_order, "all in one call");

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use common::{image, sample, workspace};
 use difftest_core::generate::{Prompt, PromptGenerator};
-use difftest_core::metric::{Metric, MetricInfo};
+use difftest_core::metric::{Item, Metric, MetricInfo};
 use difftest_core::plan::{Catalog, Unknown, expand};
 use difftest_core::suite::{ModelSpec, parse};
 use difftest_plugin::{Limits, Registry, RegistryError};
@@ -93,7 +93,7 @@ fn the_readme_works_as_it_is_written() {
             attributes: vec![("size".to_owned(), "32x16".to_owned())],
             ..sample("suite::test[a,42]")
         };
-        registry.metric(name, config).unwrap().measure(&[(image(32, 16), sample)]).remove(0).unwrap()
+        registry.metric(name, config).unwrap().measure(&[Item::new(image(32, 16), sample)]).remove(0).unwrap()
     };
     assert!((0.1..0.9).contains(&measure(&registries[0], "my-metrics/mean-brightness", &json!({})).value));
     assert_eq!(measure(&registries[1], "my-metrics/has-size", &json!({})).value, 1.0);

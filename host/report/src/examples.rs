@@ -5,7 +5,7 @@ use difftest_core::event::{self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRe
 use difftest_core::gate::{Bound, Gate, Statistic, judge};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::metric::{
-    Detail, Direction, MetricError, MetricInfo, MetricSource, PluginId, ReproducibilityClass, Score,
+    Detail, Direction, MetricError, MetricInfo, MetricKind, MetricSource, PluginId, ReproducibilityClass, Score,
 };
 
 /// Prompts of the two tests' cases; the last one attacks the terminal.
@@ -16,6 +16,7 @@ fn metric(name: &str, source: MetricSource) -> MetricInfo {
     MetricInfo {
         name: name.to_owned(),
         summary: "how well it fits".to_owned(),
+        kind: MetricKind::Image,
         direction: Direction::HigherIsBetter,
         range: Some((0.0, f64::INFINITY)),
         unit: None,
@@ -44,6 +45,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         name: name.to_owned(),
         prompts: None,
         metrics: metrics(),
+        reference: None,
         configs: std::collections::BTreeMap::new(),
         cases: per_test,
     });
@@ -84,7 +86,15 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
     };
     let digest = Digest::of(b"suite");
     let cases = cases.collect();
-    vec![started, Event::SuiteStarted { suite: "smoke".to_owned(), digest, generator, tests: tests.to_vec(), cases }]
+    let suite = Event::SuiteStarted {
+        suite: "smoke".to_owned(),
+        digest,
+        generator,
+        models: Vec::new(),
+        tests: tests.to_vec(),
+        cases,
+    };
+    vec![started, suite]
 }
 
 /// An image, its warnings.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use difftest_core::generate::{Prompt, PromptGenerator as _};
 use difftest_core::metric::{Metric as _, MetricError, MetricInfo};
 use difftest_core::plan::{self, Unknown};
-use difftest_core::suite::{ModelSpec, Suite};
+use difftest_core::suite::{DeclaredModel, ModelSpec, Suite};
 use difftest_diffusion::clip::{self, ClipScore};
 use difftest_diffusion::images::ImageFolder;
 use difftest_diffusion::pipeline::described;
@@ -16,6 +16,9 @@ use serde_json::Value;
 
 /// The host metric that compares an image with its prompt.
 pub const CLIP_SCORE: &str = "clip_score";
+
+/// The declared model that it uses.
+pub const CLIP: &str = "clip";
 
 /// The catalogue of one suite: the CLIP model depends on what it says.
 pub struct Catalog<'a> {
@@ -33,7 +36,7 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn new(plugins: &'a Registry, suite: &Suite, model: &ModelSpec) -> Self {
         let folder = suite.path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { plugins, clip: clip_model(suite.clip.as_deref(), model), folder, known: RefCell::default() }
+        Self { plugins, clip: clip_model(&suite.models, model), folder, known: RefCell::default() }
     }
 
     fn describe(&self, name: &str, config: &Value) -> Result<MetricInfo, Unknown> {
@@ -66,9 +69,9 @@ impl<'a> Catalog<'a> {
 
 /// Which CLIP model judges: the suite's own choice, or the one that belongs to a builtin model. Never a guess, because a CLIP
 /// model that was made for other pictures gives numbers that mean nothing.
-pub(crate) fn clip_model(named: Option<&str>, model: &ModelSpec) -> Result<String, MetricError> {
-    match (named, model) {
-        (Some(named), _) => Ok(named.to_owned()),
+pub(crate) fn clip_model(declared: &[DeclaredModel], model: &ModelSpec) -> Result<String, MetricError> {
+    match (declared.iter().find(|declared| declared.name == CLIP), model) {
+        (Some(clip), _) => Ok(clip.reference.clone()),
         (None, ModelSpec::Diffusion(model)) if model == "builtin:shapes" => Ok(clip::DEFAULT_MODEL.to_owned()),
         (None, _) => Err(MetricError {
             kind: "invalid-config".into(),

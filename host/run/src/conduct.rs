@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, unbounded};
 use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
 use difftest_core::plan::SuitePlan;
+use difftest_core::suite::DeclaredModel;
 use difftest_store::run_folder::{self, RunFolder};
 
 use crate::cancel::Cancel;
@@ -26,8 +27,8 @@ pub struct SuiteRun {
     pub digest: Digest,
     /// Folder that relative paths of the suite start from.
     pub folder: PathBuf,
-    /// `[models] clip`.
-    pub clip: Option<String>,
+    /// `[models]`.
+    pub models: Vec<DeclaredModel>,
 }
 
 /// How to run.
@@ -162,6 +163,7 @@ fn run_suite(
         suite: plan.suite.clone(),
         digest: suite.digest,
         generator: generator.info().clone(),
+        models: Vec::new(),
         tests: describe::tests(plan, &metrics, loader),
         cases: describe::cases(plan),
     })?;

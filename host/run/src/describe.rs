@@ -21,6 +21,7 @@ pub(crate) fn tests(plan: &SuitePlan, metrics: &[Vec<Option<Arc<dyn Metric>>>], 
             .zip(loaded)
             .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
             .collect(),
+        reference: None,
         configs: test
             .metrics
             .iter()

@@ -120,7 +120,7 @@ impl<'a> Loader<'a> {
     }
 
     fn clip(&self, suite: &SuiteRun) -> Result<Shared, MetricError> {
-        let reference = catalog::clip_model(suite.clip.as_deref(), &suite.plan.model)?;
+        let reference = catalog::clip_model(&suite.models, &suite.plan.model)?;
         let key = format!("{}|{reference}", suite.folder.display());
         let mut open = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(metric) = open.get(&key) {

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use difftest_core::event::{Event, ImageRecord, Outcome};
 use difftest_core::generate::{GenerateError, Generated, Generator, Request, Step};
 use difftest_core::image::Image;
-use difftest_core::metric::{Metric, MetricError, Sample};
+use difftest_core::metric::{Item, Metric, MetricError, Sample};
 use difftest_core::plan::{Case, SuitePlan};
 
 use crate::cancel::Cancel;
@@ -55,6 +55,12 @@ struct Work {
     image: Image,
     sample: Sample,
     _ticket: Ticket,
+}
+
+impl Work {
+    fn item(&self) -> Item {
+        Item { image: self.image.clone(), sample: self.sample.clone(), reference: None }
+    }
 }
 
 /// One image for one metric that likes batches.
@@ -185,7 +191,7 @@ impl Stages<'_> {
             } else {
                 let (work, metric) = (Arc::clone(&work), Arc::clone(metric));
                 pool.spawn(move |_| {
-                    let item = (work.image.clone(), work.sample.clone());
+                    let item = work.item();
                     measure(&*metric, &[(work.case, index)], &[item], messages);
                     drop(work);
                 });
@@ -209,7 +215,7 @@ impl Stages<'_> {
                 }
             }
             let keys: Vec<_> = batch.iter().map(|i| (i.work.case, i.index)).collect();
-            let items: Vec<_> = batch.iter().map(|i| (i.work.image.clone(), i.work.sample.clone())).collect();
+            let items: Vec<_> = batch.iter().map(|i| i.work.item()).collect();
             measure(&*batch[0].metric, &keys, &items, messages);
         }
     }
@@ -240,7 +246,7 @@ fn sample(case: &Case, made_with: &[(String, String)]) -> Sample {
 }
 
 /// Measures and reports each item under its `(case, metric index)`.
-fn measure(metric: &dyn Metric, keys: &[(usize, usize)], items: &[(Image, Sample)], messages: &Sender<Message>) {
+fn measure(metric: &dyn Metric, keys: &[(usize, usize)], items: &[Item], messages: &Sender<Message>) {
     let began = Instant::now();
     let mut answers = metric.measure(items);
     let seconds = began.elapsed().as_secs_f64() / keys.len() as f64;

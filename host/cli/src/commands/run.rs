@@ -41,7 +41,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         .map(|(suite, plan)| SuiteRun {
             digest: Digest::of(suite.text.as_bytes()),
             folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
-            clip: suite.clip.clone(),
+            models: suite.models.clone(),
             plan,
         })
         .collect();

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Case, Catalog, MAX_CASES, SuitePlan, TestPlan, Unknown};
-use crate::gate::{Bound, Gate};
+use crate::gate::{Bound, Gate, Statistic};
 use crate::generate::Prompt;
-use crate::metric::{Direction, MetricError, MetricInfo};
+use crate::metric::{Direction, MetricError, MetricInfo, MetricKind};
 use crate::nearest::did_you_mean;
 use crate::suite::{ModelSpec, PromptSource, Span, Suite, SuiteError, SuiteErrors, Test, Threshold, ThresholdBound};
 
@@ -55,7 +55,12 @@ impl Expansion<'_> {
         let mut refused = Vec::new();
         for wanted in &test.metrics {
             match self.catalog.metric(&wanted.name, &wanted.config) {
-                Ok(info) => metrics.push((wanted.clone(), info)),
+                Ok(info) => {
+                    if info.kind == MetricKind::Pair && test.reference.is_none() {
+                        self.errors.push(no_reference(&wanted.name, &wanted.span));
+                    }
+                    metrics.push((wanted.clone(), info));
+                }
                 // Metrics of one plugin are often refused for one reason; it is told once.
                 Err(unknown) => {
                     let error = self.unknown(unknown, "metric", &wanted.name, &wanted.span);
@@ -79,7 +84,14 @@ impl Expansion<'_> {
         if !in_vain && let Some(rows) = self.rows(test, seeds_override, &mut refused) {
             self.cases(index, test, &rows);
         }
-        TestPlan { name: test.name.clone(), prompts: test.prompts.clone(), metrics, gates, refused }
+        TestPlan {
+            name: test.name.clone(),
+            prompts: test.prompts.clone(),
+            metrics,
+            reference: test.reference.clone(),
+            gates,
+            refused,
+        }
     }
 
     /// A name that is not there and a config that breaks its schema are mistakes in the suite. Anything else (a plugin that
@@ -214,6 +226,14 @@ fn refusal(error: MetricError, span: &Span) -> SuiteError {
     SuiteError { message: error.message, span: Some(span.clone()), label: None, hint: error.hint }
 }
 
+fn no_reference(metric: &str, span: &Span) -> SuiteError {
+    let error =
+        SuiteError::at(span, format!("`{metric}` compares each image with a reference, and the test names none"));
+    error.label("needs a reference").hint(
+        "add reference = \"FOLDER\" to the test or to [defaults]: images with a manifest.jsonl that lists them by prompt and seed",
+    )
+}
+
 fn written(index: usize, text: &str) -> Prompt {
     Prompt { id: format!("p{index}"), text: text.to_owned(), negative: None, attributes: Vec::new() }
 }
@@ -259,6 +279,13 @@ fn gate(threshold: &Threshold, info: &MetricInfo) -> Result<Gate, SuiteError> {
             }
         },
     };
+    if info.kind == MetricKind::Set && threshold.of != Statistic::Mean {
+        let message = format!(
+            "`{}` gives all images of the test one score: there is nothing to take a {} of",
+            info.name, threshold.of
+        );
+        return Err(SuiteError::at(&threshold.span, message).label("one score").hint("leave out `of`"));
+    }
     if let Some((least, most)) = info.range {
         let unreachable = bound.min.filter(|&min| min > most).or(bound.max.filter(|&max| max < least));
         if let Some(value) = unreachable {

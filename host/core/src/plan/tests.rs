@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::*;
-use crate::metric::{Direction, MetricSource};
+use crate::metric::{Direction, MetricKind, MetricSource};
 use crate::select::Expression;
 use crate::suite::{self, SuiteErrors};
 
@@ -18,6 +18,7 @@ fn info(name: &str, direction: Direction) -> MetricInfo {
     MetricInfo {
         name: name.to_owned(),
         summary: String::new(),
+        kind: MetricKind::Image,
         direction,
         range: Some((-1.0, 1.0)),
         unit: None,

@@ -12,7 +12,8 @@
 //! manual = false                    # true: runs only when the suite is named
 //!
 //! [models]
-//! clip = "models/clip"              # the CLIP model that clip_score uses
+//! clip = "models/clip"              # the CLIP model that clip_score uses, and plugins that ask for "clip"
+//! aesthetic = "models/head.onnx"    # any other name: an ONNX graph, or one more CLIP model, for plugins that ask for it
 //!
 //! [defaults]                        # any key of a test but name and prompts
 //!
@@ -22,6 +23,8 @@
 //!                                   # left out only with an images model: every image of the manifest
 //! seeds = [42, 123, 456]            # these where none are given
 //! metrics = ["clip_score", { name = "plugin/metric", config = {} }]    # required here or in [defaults]
+//! reference = "originals/"          # or { images = "originals/", manifest = "list.jsonl" }: what pair metrics compare with, by
+//!                                   # prompt and seed, and set metrics as a whole
 //! threshold = { clip_score = 0.25, "plugin/metric" = { min = 0.1, max = 0.9, of = "p10" } }
 //! scheduler = "ddim"                # the model's own where not given; so are the rest
 //! steps = 25
@@ -79,12 +82,42 @@ pub struct Suite {
     pub model: Option<ModelSpec>,
     /// Where it stands.
     pub model_span: Option<Span>,
-    /// `[models] clip`: the folder of the CLIP model that `clip_score` uses.
-    pub clip: Option<String>,
+    /// `[models]`, sorted by name. `clip` is the one that `clip_score` uses.
+    pub models: Vec<DeclaredModel>,
     /// `manual = true`: only runs when it is named.
     pub manual: bool,
     /// The tests, in the order of the file, `[defaults]` filled in.
     pub tests: Vec<Test>,
+}
+
+/// One entry of `[models]`: what plugins may ask for by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredModel {
+    /// What plugins call it.
+    pub name: String,
+    /// `builtin:NAME`, a folder with a CLIP model, or an `.onnx` file; relative to the suite file's folder.
+    pub reference: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl DeclaredModel {
+    /// Whether it is a graph of tensors, and not a CLIP model.
+    #[must_use]
+    pub fn is_graph(&self) -> bool {
+        self.reference.ends_with(".onnx")
+    }
+}
+
+/// Images to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The folder; relative to the suite file's folder.
+    pub images: PathBuf,
+    /// The JSON Lines manifest; `manifest.jsonl` in the folder where none is named.
+    pub manifest: Option<PathBuf>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// What makes the images.
@@ -118,6 +151,8 @@ pub struct Test {
     pub metrics: Vec<MetricUse>,
     /// What the scores must satisfy; each names a metric of this test. A metric without one is reported, not judged.
     pub thresholds: Vec<Threshold>,
+    /// What pair and set metrics compare with.
+    pub reference: Option<Reference>,
     /// Sampler settings.
     pub settings: Settings,
 }

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Item, Problems, boolean, list, string, table, unique, wrong_type};
 use super::test::{Shared, read_shared, read_test, shared_keys};
-use super::{ModelSpec, Suite, SuiteError, SuiteErrors, Test};
+use super::{DeclaredModel, ModelSpec, Suite, SuiteError, SuiteErrors, Test};
 use crate::nearest::did_you_mean;
 
 /// Reads the text of a suite file; `path` names it in errors and gives the suite its name. Nothing is opened.
@@ -33,11 +33,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteErrors> {
 fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut Problems) -> Suite {
     let fields = top_level(root, problems);
     let model = fields.get("model").and_then(|item| read_model(item, problems));
-    let clip = fields.get("models").and_then(|item| {
-        let table = table(item, "models", "a table: [models]", problems)?;
-        let clip = Fields::new(table, "[models]", &["clip"], problems).get("clip")?;
-        string(clip, "clip", problems).map(str::to_owned)
-    });
+    let models = fields.get("models").map(|item| read_models(item, problems)).unwrap_or_default();
     let defaults = fields.get("defaults").and_then(|item| {
         let table = table(item, "defaults", "a table: [defaults]", problems)?;
         let fields = Fields::new(table, "[defaults]", &shared_keys(), problems);
@@ -50,7 +46,7 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
         text: Arc::clone(text),
         model,
         model_span: fields.get("model").map(Item::span),
-        clip,
+        models,
         manual: fields.get("manual").and_then(|item| boolean(item, "manual", problems)).unwrap_or(false),
         tests,
     }
@@ -87,6 +83,29 @@ fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
         }
         _ => wrong_type(item, "model", "a string, or a table such as { images = \"out/\" }", problems),
     }
+}
+
+fn read_models(item: &Item<'_>, problems: &mut Problems) -> Vec<DeclaredModel> {
+    const LONGEST: usize = 64;
+    let Some(table) = table(item, "models", "a table: [models]", problems) else { return Vec::new() };
+    let mut models = Vec::with_capacity(table.len());
+    for (key, item) in table {
+        let name = key.get_ref().as_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if name.is_empty() || name.len() > LONGEST || !name.chars().all(plain) {
+            let what = "a model's name is made of at most 64 letters, digits, `_`, `-` and `.`";
+            problems
+                .add(SuiteError::at(&key.span(), what).hint("plugins ask for it by this name; the file is its value"));
+        } else if let Some(reference) = string(item, name, problems) {
+            models.push(DeclaredModel { name: name.to_owned(), reference: reference.to_owned(), span: item.span() });
+        }
+    }
+    models.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(clip) = models.iter().find(|model| model.name == "clip" && model.is_graph()) {
+        let error = SuiteError::at(&clip.span, "`clip` is a CLIP model, not a graph");
+        problems.add(error.hint("give its folder, as transformers saves a CLIPModel; name the graph something else"));
+    }
+    models
 }
 
 fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>, problems: &mut Problems) -> Vec<Test> {

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::fields::{Fields, Item, Problems, config, list, string, table, unique, wrong_type};
 use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings};
 use super::threshold::read_thresholds;
-use super::{MetricUse, ModelSpec, PromptSource, Span, SuiteError, Test, Threshold, prompts};
+use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts};
 use crate::generate::Settings;
 use crate::nearest::did_you_mean;
 
@@ -18,12 +18,13 @@ pub(super) struct Shared {
     pub(super) seeds: Option<Vec<u64>>,
     pub(super) metrics: Option<Vec<MetricUse>>,
     pub(super) thresholds: Vec<Threshold>,
+    pub(super) reference: Option<Reference>,
     pub(super) settings: Settings,
 }
 
 /// The keys of `[defaults]`.
 pub(super) fn shared_keys() -> Vec<&'static str> {
-    [&["seeds", "metrics", "threshold"], KEYS.as_slice()].concat()
+    [&["seeds", "metrics", "threshold", "reference"], KEYS.as_slice()].concat()
 }
 
 pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Shared {
@@ -31,6 +32,7 @@ pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Share
         seeds: fields.get("seeds").map(|item| read_seeds(item, problems).unwrap_or_default()),
         metrics: fields.get("metrics").map(|item| read_metrics(item, problems).unwrap_or_default()),
         thresholds: fields.get("threshold").and_then(|item| read_thresholds(item, problems)).unwrap_or_default(),
+        reference: fields.get("reference").and_then(|item| read_reference(item, problems)),
         settings: read_settings(fields, problems),
     }
 }
@@ -86,6 +88,7 @@ pub(super) fn read_test(
         seeds: shared.seeds.or_else(|| defaults.seeds.clone()).unwrap_or_else(|| DEFAULT_SEEDS.to_vec()),
         metrics,
         thresholds,
+        reference: shared.reference.or_else(|| defaults.reference.clone()),
         settings: fill(shared.settings, &defaults.settings),
     })
 }
@@ -132,6 +135,23 @@ fn thresholds(
         .filter(|threshold| measured(threshold) && !own.iter().any(|other| other.metric == threshold.metric));
     let inherited: Vec<_> = inherited.cloned().collect();
     [own, inherited].concat()
+}
+
+fn read_reference(item: &Item<'_>, problems: &mut Problems) -> Option<Reference> {
+    const EXPECTED: &str = "a folder, or a table such as { images = \"originals/\" }";
+    let (images, manifest) = match item.get_ref() {
+        DeValue::String(_) => (string(item, "reference", problems)?, None),
+        DeValue::Table(table) => {
+            let fields = Fields::new(table, "`reference`", &["images", "manifest"], problems);
+            let manifest = fields.get("manifest").map(|item| string(item, "manifest", problems));
+            let Some(images) = fields.get("images") else {
+                return wrong_type(item, "reference", "a table with the key `images`", problems);
+            };
+            (string(images, "images", problems)?, manifest)
+        }
+        _ => return wrong_type(item, "reference", EXPECTED, problems),
+    };
+    Some(Reference { images: images.into(), manifest: manifest.flatten().map(Into::into), span: item.span() })
 }
 
 fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUse>> {

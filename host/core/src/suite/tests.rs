@@ -63,7 +63,7 @@ fn reads_everything_a_suite_can_say() {
     .unwrap();
     assert_eq!((suite.name.as_str(), suite.manual), ("smoke", true));
     assert_eq!(suite.model, Some(ModelSpec::Diffusion("builtin:shapes".to_owned())));
-    assert_eq!(suite.clip.as_deref(), Some("models/clip"));
+    assert_eq!(suite.models[0].reference, "models/clip");
     let [plain, own] = &suite.tests[..] else { panic!("two tests") };
 
     assert_eq!(plain.seeds, [0, i64::MAX as u64]);

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::SystemTime;
 
 use difftest_core::image::Image;
-use difftest_core::metric::{Metric, MetricError, Sample, Score};
+use difftest_core::metric::{Item, Metric, MetricError, Sample, Score};
 use difftest_plugin::log::LogLine;
 use difftest_plugin::{Limits, Registry, RegistryError};
 use serde_json::Value;
@@ -94,7 +94,7 @@ pub fn sample(id: &str) -> Sample {
 /// One image through a metric.
 pub fn measure(registry: &Registry, name: &str, config: &Value, image: &Image) -> Result<Score, MetricError> {
     let metric = registry.metric(name, config).unwrap_or_else(|error| panic!("{error}"));
-    metric.measure(&[(image.clone(), sample("suite::test[a,42]"))]).remove(0)
+    metric.measure(&[Item::new(image.clone(), sample("suite::test[a,42]"))]).remove(0)
 }
 
 /// Why `name` cannot be had, as the run records it.

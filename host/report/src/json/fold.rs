@@ -5,6 +5,7 @@
 
 use difftest_core::event::{CaseInfo, ErrorInfo, Event, ImageRecord, Outcome, TestInfo, Verdict};
 use difftest_core::gate::GateResult;
+use difftest_core::metric::{MetricError, MetricInfo, Score};
 
 use super::types::{
     CaseResult, CaseState, Counts, ErrorRecord, FORMAT, GateRecord, ImageFile, LogLine, Results, ScoreResult,
@@ -39,11 +40,12 @@ impl Results {
                 self.started.clone_from(started);
                 self.folder = folder.to_string_lossy().into_owned();
             }
-            Event::SuiteStarted { suite, digest, generator, tests, cases } => {
+            Event::SuiteStarted { suite, digest, generator, models, tests, cases } => {
                 self.suites.push(SuiteResult {
                     name: suite.clone(),
                     digest: Some(*digest),
                     generator: Some(generator.clone()),
+                    models: models.iter().cloned().collect(),
                     error: None,
                     tests: tests.iter().map(planned_test).collect(),
                     cases: cases.iter().map(|case| planned_case(case, tests)).collect(),
@@ -70,19 +72,16 @@ impl Results {
                 }
             }
             Event::Scored { case, metric, outcome, seconds } => {
-                let (value, error) = match outcome {
-                    Outcome::Ok(score) => (Some(score), None),
-                    Outcome::Error(error) => (None, Some(error.clone())),
-                };
-                let score = |metric| ScoreResult {
-                    metric,
-                    value: value.map(|score| score.value),
-                    details: value.map(|score| score.details.clone()).unwrap_or_default(),
-                    fuel: value.and_then(|score| score.fuel),
-                    error,
-                    seconds: *seconds,
-                };
-                self.score(*case, *metric, score);
+                self.score(*case, *metric, |name| score_result(name, outcome, *seconds));
+            }
+            Event::SetScored { test, metric, outcome, seconds } => {
+                let test = self.suites.last_mut().and_then(|suite| suite.tests.get_mut(*test));
+                if let Some(test) = test
+                    && let Some(info) = test.metrics.get(*metric)
+                {
+                    let score = score_result(info.name.clone(), outcome, *seconds);
+                    place(&test.metrics, &mut test.scores, *metric, score);
+                }
             }
             Event::CaseFinished { case } => {
                 if let Some(case) = self.case_mut(*case)
@@ -129,6 +128,7 @@ impl Results {
                 name: name.to_owned(),
                 digest: None,
                 generator: None,
+                models: std::collections::BTreeMap::new(),
                 error: Some(error.clone()),
                 tests: Vec::new(),
                 cases: Vec::new(),
@@ -146,10 +146,7 @@ impl Results {
         if score.error.is_some() {
             case.state = CaseState::Error;
         }
-        // Scores come in any order and stand in the order of the metrics.
-        let rank = |name: &str| test.metrics.iter().position(|metric| metric.name == name);
-        let at = case.scores.partition_point(|other| rank(&other.metric) < Some(metric));
-        case.scores.insert(at, score);
+        place(&test.metrics, &mut case.scores, metric, score);
     }
 
     fn judged(&mut self, test: usize, verdict: Verdict, gates: &[GateResult], errors: &[ErrorInfo]) {
@@ -167,6 +164,28 @@ impl Results {
         test.errors = errors;
         test.gates = gates.iter().map(|gate| GateRecord { result: gate.clone(), margin: gate.margin() }).collect();
         *self.tests.of_mut(verdict) += 1;
+    }
+}
+
+/// Scores come in any order and stand in the order of the metrics.
+fn place(metrics: &[MetricInfo], scores: &mut Vec<ScoreResult>, metric: usize, score: ScoreResult) {
+    let rank = |name: &str| metrics.iter().position(|metric| metric.name == name);
+    let at = scores.partition_point(|other| rank(&other.metric) < Some(metric));
+    scores.insert(at, score);
+}
+
+fn score_result(metric: String, outcome: &Outcome<Score, MetricError>, seconds: f64) -> ScoreResult {
+    let (value, error) = match outcome {
+        Outcome::Ok(score) => (Some(score), None),
+        Outcome::Error(error) => (None, Some(error.clone())),
+    };
+    ScoreResult {
+        metric,
+        value: value.map(|score| score.value),
+        details: value.map(|score| score.details.clone()).unwrap_or_default(),
+        fuel: value.and_then(|score| score.fuel),
+        error,
+        seconds,
     }
 }
 
@@ -188,6 +207,8 @@ fn planned_test(info: &TestInfo) -> TestResult {
         verdict: Verdict::NotRun,
         prompts: info.prompts.clone(),
         metrics: info.metrics.clone(),
+        reference: info.reference.clone(),
+        scores: Vec::new(),
         configs: info.configs.clone(),
         gates: Vec::new(),
         errors: Vec::new(),

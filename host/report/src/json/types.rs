@@ -66,6 +66,9 @@ pub struct SuiteResult {
     pub digest: Option<Digest>,
     /// What made the images: model, digests of its files, device and versions.
     pub generator: Option<GeneratorInfo>,
+    /// The models it declares for plugins and host metrics, each with one digest over all of its files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, Digest>,
     /// Why none of its tests ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorInfo>,
@@ -90,6 +93,12 @@ pub struct TestResult {
     pub prompts: Option<PromptOrigin>,
     /// Its metrics: exact variant, plugin digest, model digests.
     pub metrics: Vec<MetricInfo>,
+    /// The images that pair and set metrics compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<GeneratorInfo>,
+    /// What set metrics say of all images together, with the metric's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<ScoreResult>,
     /// Config by metric name, for those that were given one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, Value>,

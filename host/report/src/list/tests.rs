@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use difftest_core::gate::Gate;
-use difftest_core::metric::{Direction, MetricSource};
+use difftest_core::metric::{Direction, MetricKind, MetricSource};
 use difftest_core::plan::Case;
 use difftest_core::suite::{MetricUse, PromptSource};
 
@@ -17,6 +17,7 @@ fn plan(cases: usize) -> SuitePlan {
         let info = MetricInfo {
             name: name.to_owned(),
             summary: "s".to_owned(),
+            kind: MetricKind::Image,
             direction: Direction::HigherIsBetter,
             range: None,
             unit: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use difftest_core::event::Verdict;
 use difftest_core::gate::Statistic;
+use difftest_core::metric::MetricKind;
 
 use super::paint::{COLUMN, Paint, Status};
 use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
@@ -40,8 +41,14 @@ pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
 /// Time, id and scores of a case. One whose metrics could not be had at all is an error too, though no event of its own says so:
 /// its test will be told why.
 pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> String {
-    let metrics = suite.tests.iter().find(|test| test.name == case.test).map_or(0, |test| test.metrics.len());
-    let missing = case.error.is_none() && (case.scores.is_empty() || case.scores.len() < metrics);
+    let test = suite.tests.iter().find(|test| test.name == case.test);
+    let (sets, metrics) = test.map_or((0, 0), |test| {
+        let sets = test.metrics.iter().filter(|metric| metric.kind == MetricKind::Set).count();
+        (sets, test.metrics.len() - sets)
+    });
+    // A test that has only set metrics scores no case by itself.
+    let nothing = case.scores.is_empty() && sets == 0;
+    let missing = case.error.is_none() && (nothing || case.scores.len() < metrics);
     let status = match case.state {
         CaseState::Error => Status::Error,
         CaseState::Finished if missing => Status::Error,
@@ -104,7 +111,9 @@ pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize,
         if let Some(mean) = Statistic::Mean.of(&values).filter(|_| !gated) {
             // The gates of a test that was cut short are not known.
             let judged = if test.verdict == Verdict::NotRun { "" } else { ", no threshold" };
-            let line = format!("{} mean {} (n={}{judged})", safe(&info.name), score(mean), values.len());
+            let what = if info.kind == MetricKind::Set { "all images" } else { "mean" };
+            let (name, class) = (safe(&info.name), info.class());
+            let line = format!("{name} {what} {} (n={}, {class}{judged})", score(mean), values.len());
             text += &paint.below(&paint.dim(&line));
         }
     }
@@ -113,13 +122,18 @@ pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize,
 
 fn gate_lines(judged: &Judged<'_>, gate: &GateRecord, width: usize, paint: Paint) -> String {
     let result = &gate.result;
-    let what = format!("{} {}", safe(&result.metric), result.of);
+    let info = judged.test.metrics.iter().find(|info| info.name == result.metric);
+    let set = info.is_some_and(|info| info.kind == MetricKind::Set);
+    let of = if set { "all images".to_owned() } else { result.of.to_string() };
+    let what = format!("{} {of}", safe(&result.metric));
     let Some(value) = result.value else {
-        let missing = judged.cases.len().saturating_sub(result.scores);
+        let wanted = if set { 1 } else { judged.cases.len() };
+        let missing = wanted.saturating_sub(result.scores);
         let line = format!("{what} {}: not judged, {} missing", bound(&result.bound), count(missing, "score"));
         return paint.below(&paint.bad(&line));
     };
-    let line = format!("{what} {} (n={})", compared(value, &result.bound), result.scores);
+    let class = info.map(|info| format!(", {}", info.class())).unwrap_or_default();
+    let line = format!("{what} {} (n={}{class})", compared(value, &result.bound), result.scores);
     if result.holds {
         return paint.below(&line);
     }
@@ -138,7 +152,7 @@ fn gate_lines(judged: &Judged<'_>, gate: &GateRecord, width: usize, paint: Paint
 
 impl<'r> Judged<'r> {
     fn values(&self, metric: &str) -> Vec<f64> {
-        let scores = self.cases.iter().flat_map(|case| &case.scores);
+        let scores = self.cases.iter().flat_map(|case| &case.scores).chain(&self.test.scores);
         scores.filter(|score| score.metric == metric).filter_map(|score| score.value).collect()
     }
 
