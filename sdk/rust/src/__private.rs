@@ -88,33 +88,18 @@ pub fn page<T: Into<Prompt>>(prompts: impl IntoIterator<Item = T>, offset: u32, 
     prompts.into_iter().skip(place(offset)).take(place(limit)).map(|prompt| prompt.into().finished()).collect()
 }
 
-/// Exports the metrics from the component; nothing on other targets.
+/// Exports the type `$plugin` from the component, through the interface that the module `$module` of the glue was generated
+/// for; nothing on other targets.
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_metrics {
-    ($plugin:ident) => {
+macro_rules! __export {
+    ($module:ident $plugin:ident) => {
         #[allow(unsafe_code)]
         const _: () = {
             type Component = $crate::bindings::Exported<$plugin>;
-    $crate::bindings::metric::export!(Component with_types_in $crate::bindings::metric);
+    $crate::bindings::$module::export!(Component with_types_in $crate::bindings::$module);
         };
-        $crate::__package!();
-    };
-}
-
-/// Exports the prompt generators from the component; nothing on other targets.
-#[cfg(target_family = "wasm")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __export_prompts {
-    ($plugin:ident) => {
-        #[allow(unsafe_code)]
-        const _: () = {
-            type Component = $crate::bindings::Exported<$plugin>;
-    $crate::bindings::prompt::export!(Component with_types_in $crate::bindings::prompt);
-        };
-        $crate::__package!();
     };
 }
 
@@ -148,18 +133,18 @@ pub const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     }
 }
 
-/// Exports the metrics from the component; nothing on other targets.
+/// Exports nothing: this is no WebAssembly.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_metrics {
-    ($plugin:ident) => {};
+macro_rules! __export {
+    ($module:ident $plugin:ident) => {};
 }
 
-/// Exports the prompt generators from the component; nothing on other targets.
+/// Leaves nothing: this is no WebAssembly.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_prompts {
-    ($plugin:ident) => {};
+macro_rules! __package {
+    () => {};
 }

@@ -1,11 +1,25 @@
 //! The glue to the contract in `wit/`: the SDK's own types on one side, generated ones on the other. Only on WebAssembly.
 //!
-//! Each exported interface is generated from exactly one world, and the imports once: `prompt` borrows them from `metric`.
-//! (Two generations of one interface in a crate collide, and an import that is never called leaves no trace.)
+//! The imports are generated once, from the world `models` that holds all of them, as [`host`]; each exported interface is
+//! generated from exactly one world and borrows them. (Two generations of one interface in a crate collide.) An import that
+//! is never called leaves no trace in a component, so a metric that asks no model stays exact although its block knows
+//! `models`.
 
 use std::marker::PhantomData;
 
-use crate::{Direction, Error, GeneratorInfo, Image, MetricInfo, MetricPlugin, Prompt, PromptPlugin, Sample, Score};
+use crate::{
+    Direction, Error, GeneratorInfo, Image, ImageSet, MetricInfo, MetricPlugin, PairMetricPlugin, Prompt, PromptPlugin,
+    Sample, Score, SetMetricPlugin,
+};
+
+#[allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
+pub mod host {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "models",
+        generate_all,
+    });
+}
 
 #[allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
 pub mod metric {
@@ -15,29 +29,71 @@ pub mod metric {
         pub_export_macro: true,
         export_macro_name: "export",
         default_bindings_module: "::difftest_sdk::bindings::metric",
-        generate_all,
+        with: {
+            "difftest:plugin/types@0.1.0": crate::bindings::host::difftest::plugin::types,
+            "difftest:plugin/media@0.1.0": crate::bindings::host::difftest::plugin::media,
+            "difftest:plugin/log@0.1.0": crate::bindings::host::difftest::plugin::log,
+        },
     });
 }
 
 #[allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
-pub mod prompt {
+pub mod pair {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "pair-metric-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export",
+        default_bindings_module: "::difftest_sdk::bindings::pair",
+        with: {
+            "difftest:plugin/types@0.1.0": crate::bindings::host::difftest::plugin::types,
+            "difftest:plugin/media@0.1.0": crate::bindings::host::difftest::plugin::media,
+            "difftest:plugin/log@0.1.0": crate::bindings::host::difftest::plugin::log,
+        },
+    });
+}
+
+#[allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
+pub mod set {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "set-metric-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export",
+        default_bindings_module: "::difftest_sdk::bindings::set",
+        with: {
+            "difftest:plugin/types@0.1.0": crate::bindings::host::difftest::plugin::types,
+            "difftest:plugin/media@0.1.0": crate::bindings::host::difftest::plugin::media,
+            "difftest:plugin/log@0.1.0": crate::bindings::host::difftest::plugin::log,
+            "difftest:plugin/embeddings@0.1.0": crate::bindings::host::difftest::plugin::embeddings,
+            "wasi:nn/tensor@0.2.0-rc-2024-10-28": crate::bindings::host::wasi::nn::tensor,
+            "wasi:nn/graph@0.2.0-rc-2024-10-28": crate::bindings::host::wasi::nn::graph,
+            "wasi:nn/inference@0.2.0-rc-2024-10-28": crate::bindings::host::wasi::nn::inference,
+            "wasi:nn/errors@0.2.0-rc-2024-10-28": crate::bindings::host::wasi::nn::errors,
+        },
+    });
+}
+
+#[allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
+pub mod prompts {
     wit_bindgen::generate!({
         path: "wit",
         world: "prompt-plugin",
         pub_export_macro: true,
         export_macro_name: "export",
-        default_bindings_module: "::difftest_sdk::bindings::prompt",
+        default_bindings_module: "::difftest_sdk::bindings::prompts",
         with: {
-            "difftest:plugin/types@0.1.0": crate::bindings::metric::difftest::plugin::types,
-            "difftest:plugin/log@0.1.0": crate::bindings::metric::difftest::plugin::log,
+            "difftest:plugin/types@0.1.0": crate::bindings::host::difftest::plugin::types,
+            "difftest:plugin/log@0.1.0": crate::bindings::host::difftest::plugin::log,
         },
-        generate_all,
     });
 }
 
-use self::metric::difftest::plugin::{media, types};
+use self::host::difftest::plugin::{media, types};
 use self::metric::exports::difftest::plugin::metric as metric_export;
-use self::prompt::exports::difftest::plugin::prompts as prompts_export;
+use self::pair::exports::difftest::plugin::pair_metric as pair_export;
+use self::prompts::exports::difftest::plugin::prompts as prompts_export;
+use self::set::exports::difftest::plugin::set_metric as set_export;
 
 /// A plugin as the generated code wants it.
 pub struct Exported<P>(PhantomData<P>);
@@ -53,9 +109,40 @@ impl<P: MetricPlugin> metric_export::Guest for Exported<P> {
         sample: types::Sample,
         config: String,
     ) -> Result<types::Score, types::Error> {
-        let types::Sample { id, prompt, negative_prompt, seed, attributes } = sample;
-        let sample = Sample { id, prompt, negative_prompt, seed, attributes };
-        P::measure(&metric, Image::lent(image), &sample, &config).map(Into::into).map_err(Into::into)
+        P::measure(&metric, Image::lent(image), &sample.into(), &config).map(Into::into).map_err(Into::into)
+    }
+}
+
+impl<P: PairMetricPlugin> pair_export::Guest for Exported<P> {
+    fn describe() -> Vec<types::MetricInfo> {
+        P::describe().into_iter().map(types::MetricInfo::from).collect()
+    }
+
+    fn measure(
+        metric: String,
+        image: &media::Image,
+        reference: &media::Image,
+        sample: types::Sample,
+        config: String,
+    ) -> Result<types::Score, types::Error> {
+        let [image, reference] = [image, reference].map(Image::lent);
+        P::measure(&metric, image, reference, &sample.into(), &config).map(Into::into).map_err(Into::into)
+    }
+}
+
+impl<P: SetMetricPlugin> set_export::Guest for Exported<P> {
+    fn describe() -> Vec<types::MetricInfo> {
+        P::describe().into_iter().map(types::MetricInfo::from).collect()
+    }
+
+    fn measure(
+        metric: String,
+        images: &media::ImageSet,
+        reference: Option<&media::ImageSet>,
+        config: String,
+    ) -> Result<types::Score, types::Error> {
+        let (images, reference) = (ImageSet::lent(images), reference.map(ImageSet::lent));
+        P::measure(&metric, images, reference, &config).map(Into::into).map_err(Into::into)
     }
 }
 
@@ -79,6 +166,13 @@ impl<P: PromptPlugin> prompts_export::Guest for Exported<P> {
             Ok(prompts) => Ok(prompts.into_iter().map(leave).collect()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl From<types::Sample> for Sample {
+    fn from(sample: types::Sample) -> Self {
+        let types::Sample { id, prompt, negative_prompt, seed, attributes } = sample;
+        Self { id, prompt, negative_prompt, seed, attributes }
     }
 }
 

@@ -15,8 +15,8 @@
 //! `cargo build --release --target wasm32-wasip2`. `README.md` goes from nothing to a score.
 //!
 //! # The way of the data
-//! [`metrics!`] and [`prompts!`] turn functions into an implementation of [`MetricPlugin`] or [`PromptPlugin`]; on
-//! WebAssembly the crate-private glue exports it through the contract in `wit/`. On other targets there is no glue: an
+//! [`metrics!`] and [`prompts!`] turn functions into implementations of [`MetricPlugin`], [`PairMetricPlugin`],
+//! [`SetMetricPlugin`] and [`PromptPlugin`], of those that the functions need; on WebAssembly the crate-private glue exports it through the contract in `wit/`. On other targets there is no glue: an
 //! [`Image`] is then a block of memory ([`Image::from_rgb8`]), so that plain `cargo test` tests the functions themselves.
 //!
 //! # What a plugin cannot do
@@ -42,8 +42,8 @@ pub mod bindings;
 
 pub use color::{Lab, Rgb};
 pub use error::Error;
-pub use image::{Filter, Image, Size};
-pub use metric::{Detail, Direction, MetricInfo, MetricPlugin, Sample, Score};
+pub use image::{Filter, Image, ImageSet, Images, Size};
+pub use metric::{Detail, Direction, MetricInfo, MetricPlugin, PairMetricPlugin, Sample, Score, SetMetricPlugin};
 pub use prompt::{GeneratorInfo, Prompt, PromptPlugin};
 pub use random::Random;
 
@@ -58,7 +58,7 @@ pub use difftest_sdk_macros::config;
 
 /// What [`metrics!`] and [`prompts!`] bring into scope, for modules beside the block.
 pub mod prelude {
-    pub use crate::{Direction, Error, Filter, Image, Lab, Prompt, Random, Rgb, Sample, Score, Size};
+    pub use crate::{Direction, Error, Filter, Image, ImageSet, Lab, Prompt, Random, Rgb, Sample, Score, Size};
 }
 
 /// The examples of `README.md`, compiled.

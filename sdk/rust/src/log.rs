@@ -28,7 +28,7 @@ enum Level {
 
 #[cfg(target_family = "wasm")]
 fn emit(level: Level, message: &str) {
-    use crate::bindings::metric::difftest::plugin::log;
+    use crate::bindings::host::difftest::plugin::log;
     let level = match level {
         Level::Debug => log::Level::Debug,
         Level::Info => log::Level::Info,

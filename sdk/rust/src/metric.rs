@@ -1,6 +1,6 @@
 //! What a metric is told, and what it answers.
 
-use crate::{Error, Image};
+use crate::{Error, Image, ImageSet};
 
 /// What one image was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,16 +109,43 @@ pub struct MetricInfo {
     pub config_schema: Option<String>,
 }
 
-/// A family of metrics. [`metrics!`](crate::metrics) implements it; tests call it.
+/// A family of metrics of one image. [`metrics!`](crate::metrics) implements it for `Metrics`; tests call it.
 pub trait MetricPlugin {
-    /// All metrics, in the order they were written.
+    /// All metrics of one image, in the order they were written.
     fn describe() -> Vec<MetricInfo>;
 
     /// Scores one image with the metric of this name. `config` is JSON text; empty text is an empty table.
     ///
     /// # Errors
     /// [`Error::InvalidConfig`] when the config does not fit, [`Error::Other`] for an unknown name, and what the metric says.
-    fn measure(metric: &str, image: &Image, sample: &Sample, config: &str) -> Result<Score, Error>;
+    fn measure(name: &str, image: &Image, sample: &Sample, config: &str) -> Result<Score, Error>;
+}
+
+/// A family of metrics of an image against its reference. [`metrics!`](crate::metrics) implements it for `PairMetrics`; tests
+/// call it.
+pub trait PairMetricPlugin {
+    /// All pair metrics, in the order they were written.
+    fn describe() -> Vec<MetricInfo>;
+
+    /// Scores one image against its reference with the metric of this name; the sample is the image's. The two may differ in
+    /// size. `config` is JSON text; empty text is an empty table.
+    ///
+    /// # Errors
+    /// As [`MetricPlugin::measure`].
+    fn measure(name: &str, image: &Image, reference: &Image, sample: &Sample, config: &str) -> Result<Score, Error>;
+}
+
+/// A family of metrics of a whole set of images. [`metrics!`](crate::metrics) implements it for `SetMetrics`; tests call it.
+pub trait SetMetricPlugin {
+    /// All set metrics, in the order they were written.
+    fn describe() -> Vec<MetricInfo>;
+
+    /// Scores a set, against a reference set where the suite has one, with the metric of this name. Either set may be empty.
+    /// `config` is JSON text; empty text is an empty table.
+    ///
+    /// # Errors
+    /// As [`MetricPlugin::measure`].
+    fn measure(name: &str, images: &ImageSet, reference: Option<&ImageSet>, config: &str) -> Result<Score, Error>;
 }
 
 #[cfg(test)]

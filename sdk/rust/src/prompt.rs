@@ -121,7 +121,7 @@ pub trait PromptPlugin {
     ///
     /// # Errors
     /// [`Error::InvalidConfig`] when the config does not fit, [`Error::Other`] for an unknown name, and what the generator says.
-    fn generate(generator: &str, seed: u64, offset: u32, limit: u32, config: &str) -> Result<Vec<Prompt>, Error>;
+    fn generate(name: &str, seed: u64, offset: u32, limit: u32, config: &str) -> Result<Vec<Prompt>, Error>;
 }
 
 #[cfg(test)]

@@ -95,7 +95,10 @@ impl Function {
 
         let (mut config, mut call) = (None, Vec::new());
         for input in &item.sig.inputs {
-            let (argument_name, ty) = argument_of(input, kind, known)?;
+            let Some((argument_name, ty)) = parameter(input) else {
+                let message = format!("a {} takes its arguments by name: {known}", kind.noun);
+                return Err(Error::new(input.span(), message));
+            };
             if argument_name == "config" {
                 let (ty, passed) = match ty {
                     Type::Reference(reference) => ((*reference.elem).clone(), quote_spanned!(ty.span()=> &config)),
@@ -135,15 +138,11 @@ impl Function {
     }
 }
 
-/// The name (without leading underscores) and type of an argument.
-fn argument_of<'a>(input: &'a FnArg, kind: &Kind, known: &str) -> Result<(String, &'a Type)> {
-    let refuse = |span| {
-        let message = format!("a {} takes its arguments by name: {known}", kind.noun);
-        Err(Error::new(span, message))
-    };
-    let FnArg::Typed(typed) = input else { return refuse(input.span()) };
-    let Pat::Ident(pattern) = &*typed.pat else { return refuse(typed.pat.span()) };
-    Ok((pattern.ident.to_string().trim_start_matches('_').to_owned(), &typed.ty))
+/// The name (without leading underscores) and type of an argument that has a name.
+pub(crate) fn parameter(input: &FnArg) -> Option<(String, &Type)> {
+    let FnArg::Typed(typed) = input else { return None };
+    let Pat::Ident(pattern) = &*typed.pat else { return None };
+    Some((pattern.ident.to_string().trim_start_matches('_').to_owned(), &typed.ty))
 }
 
 /// Refuses what makes a function more than a plain one.

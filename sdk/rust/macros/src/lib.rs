@@ -1,7 +1,8 @@
 //! The macros of `difftest-sdk`. Use them through that crate, which documents them and holds what they expand to.
 //!
-//! - [`metrics!`] and [`prompts!`] (`block`, `metric`, `prompt`): functions in, an implementation of the SDK's
-//!   `MetricPlugin` or `PromptPlugin` out, exported from the component.
+//! - [`metrics!`] and [`prompts!`] (`block`, then `metric` with `subject` and `options`, or `prompt`, then `frame`): functions
+//!   in, implementations of the SDK's `MetricPlugin`, `PairMetricPlugin`, `SetMetricPlugin` or `PromptPlugin` out, exported
+//!   from the component. Only interfaces that have functions are exported.
 //! - [`macro@config`] (`config`): a struct or enum in, a type with a JSON Schema out.
 //!
 //! Invariant: every name in an expansion is absolute (`::difftest_sdk::...`), so an author's own names cannot change
@@ -9,9 +10,12 @@
 
 mod block;
 mod config;
+mod frame;
 mod metric;
 mod name;
+mod options;
 mod prompt;
+mod subject;
 
 use proc_macro::TokenStream;
 

@@ -1,191 +1,67 @@
-//! `metrics!`: functions from an image to a score.
+//! `metrics!`: functions from an image, an image and its reference, or a set of images to a score.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ItemFn, LitStr, RangeLimits, Result, ReturnType, Type};
+use syn::{Error, ItemFn, Result, ReturnType};
 
 use crate::block::{self, Block, Function, Kind};
+use crate::frame::{self, Export, Member};
+use crate::options::Options;
+use crate::subject::Subject;
 
 const KIND: Kind = Kind { noun: "metric", block: "metrics!" };
-const KNOWN: &str = "`image: &Image`, `sample: &Sample` and `config: YourConfig`, any of them in any order";
 
 /// The whole expansion.
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let Block { functions, others } = syn::parse2(input)?;
-    let metrics = block::all(functions.into_iter().map(Metric::new))?;
-    let (functions, options): (Vec<_>, Vec<_>) =
-        metrics.into_iter().map(|metric| (metric.function, metric.options)).unzip();
+    let metrics = block::all(functions.into_iter().map(metric))?;
+    let (functions, rest): (Vec<_>, Vec<_>) =
+        metrics.into_iter().map(|(function, subject, options)| (function, (subject, options))).unzip();
     block::check(&functions, &KIND)?;
 
-    let items = functions.iter().map(|function| &function.item);
-    let infos = functions.iter().zip(&options).map(|(function, options)| {
-        let (cfg, name, summary, schema) = (&function.cfg, &function.name, &function.summary, function.schema());
-        let Options { direction, range, unit, .. } = options;
-        quote! {
-            #(#cfg)* {
-                metrics.push(::difftest_sdk::MetricInfo {
-                    name: ::std::string::String::from(#name),
-                    summary: ::std::string::String::from(#summary),
-                    direction: #direction,
-                    range: #range,
-                    unit: #unit,
-                    config_schema: #schema,
-                });
-            }
+    let exports = Subject::ALL.map(|subject| {
+        let own = functions.iter().zip(&rest).filter(|(_, (of, _))| *of == subject);
+        let parameters = subject.parameters();
+        Export {
+            noun: subject.noun(),
+            names: subject.names(),
+            info: format_ident!("MetricInfo"),
+            call: quote! {
+                measure(name: &str, #parameters, config: &str)
+                    -> ::core::result::Result<::difftest_sdk::Score, ::difftest_sdk::Error>
+            },
+            members: own.map(|(function, (_, options))| member(function, options)).collect(),
         }
     });
-    let arms = functions.iter().map(|function| {
-        let (cfg, name, ident, call) = (&function.cfg, &function.name, &function.item.sig.ident, &function.call);
-        let parse = function.parse_config();
-        let output = function.item.sig.output.span();
-        let score = quote_spanned!(output=> ::difftest_sdk::__private::IntoScore::into_score(#ident(#(#call),*)));
-        quote!(#(#cfg)* #name => { #parse #score })
-    });
-    let names = functions.iter().map(|function| {
-        let (cfg, name) = (&function.cfg, &function.name);
-        quote!(#(#cfg)* #name)
-    });
-
-    let once = block::once(&KIND);
-    Ok(quote! {
-        #once
-        #[allow(unused_imports)]
-        use ::difftest_sdk::prelude::*;
-        #(#others)*
-        #(#items)*
-
-        /// The metrics of this plugin.
-        #[derive(Debug)]
-        pub struct Metrics;
-
-        impl ::difftest_sdk::MetricPlugin for Metrics {
-            fn describe() -> ::std::vec::Vec<::difftest_sdk::MetricInfo> {
-                let mut metrics = ::std::vec::Vec::new();
-                #(#infos)*
-                metrics
-            }
-
-            #[allow(unused_variables, clippy::needless_borrows_for_generic_args)]
-            fn measure(
-                metric: &str,
-                image: &::difftest_sdk::Image,
-                sample: &::difftest_sdk::Sample,
-                config: &str,
-            ) -> ::core::result::Result<::difftest_sdk::Score, ::difftest_sdk::Error> {
-                match metric {
-                    #(#arms)*
-                    other => ::core::result::Result::Err(::difftest_sdk::__private::unknown("metric", other, &[#(#names),*])),
-                }
-            }
-        }
-
-        ::difftest_sdk::__export_metrics!(Metrics);
-    })
+    let exports: Vec<_> = exports.into_iter().filter(|export| !export.members.is_empty()).collect();
+    Ok(frame::expand(&KIND, &others, &functions, &exports))
 }
 
-struct Metric {
-    function: Function,
-    options: Options,
-}
-
-impl Metric {
-    fn new(mut item: ItemFn) -> Result<Self> {
-        let (own, rest): (Vec<_>, Vec<_>) =
-            item.attrs.drain(..).partition(|attribute| attribute.path().is_ident("metric"));
-        item.attrs = rest;
-        let options = Options::parse(&own)?;
-        if matches!(item.sig.output, ReturnType::Default) {
-            let message = "a metric returns `f64`, `Score`, or a `Result` of one of them";
-            return Err(Error::new(item.sig.ident.span(), message));
-        }
-        let function = Function::new(item, &KIND, options.name.clone(), argument, KNOWN)?;
-        Ok(Self { function, options })
+/// A checked function, what it looks at, and what it says of its scores.
+fn metric(mut item: ItemFn) -> Result<(Function, Subject, Options)> {
+    let (own, rest): (Vec<_>, Vec<_>) = item.attrs.drain(..).partition(|attribute| attribute.path().is_ident("metric"));
+    item.attrs = rest;
+    let options = Options::parse(&own)?;
+    if matches!(item.sig.output, ReturnType::Default) {
+        let message = "a metric returns `f64`, `Score`, or a `Result` of one of them";
+        return Err(Error::new(item.sig.ident.span(), message));
     }
+    let subject = Subject::of(&item.sig)?;
+    let kind = Kind { noun: subject.noun(), ..KIND };
+    let argument = |name: &str, ty: &_| subject.argument(name, ty);
+    let function = Function::new(item, &kind, options.name.clone(), argument, subject.known())?;
+    Ok((function, subject, options))
 }
 
-/// What the call passes for a known argument.
-fn argument(name: &str, ty: &Type) -> Option<Result<TokenStream>> {
-    let (passed, wanted) = match name {
-        "image" => (quote_spanned!(ty.span()=> image), "image: &Image"),
-        "sample" => (quote_spanned!(ty.span()=> sample), "sample: &Sample"),
-        _ => return None,
-    };
-    Some(match ty {
-        Type::Reference(reference) if reference.mutability.is_none() => Ok(passed),
-        _ => Err(Error::new(ty.span(), format!("a metric only looks at it: write `{wanted}`"))),
-    })
-}
-
-/// `#[metric(range = 0.0..=1.0, direction = higher, unit = "dB", name = "...")]`
-struct Options {
-    name: Option<(String, Span)>,
-    direction: TokenStream,
-    range: TokenStream,
-    unit: TokenStream,
-}
-
-impl Options {
-    fn parse(attributes: &[Attribute]) -> Result<Self> {
-        let mut options = Self {
-            name: None,
-            direction: quote!(::difftest_sdk::Direction::Neither),
-            range: quote!(::core::option::Option::None),
-            unit: quote!(::core::option::Option::None),
-        };
-        for attribute in attributes {
-            attribute.parse_nested_meta(|meta| {
-                let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
-                match key.as_str() {
-                    "name" => {
-                        let text: LitStr = meta.value()?.parse()?;
-                        options.name = Some((text.value(), text.span()));
-                    }
-                    "unit" => {
-                        let text: LitStr = meta.value()?.parse()?;
-                        options.unit = quote!(::core::option::Option::Some(::std::string::String::from(#text)));
-                    }
-                    "direction" => options.direction = direction(&meta.value()?.parse()?)?,
-                    "range" => options.range = range(&meta.value()?.parse()?)?,
-                    _ => {
-                        let message = "`#[metric(...)]` knows `name`, `direction`, `range` and `unit`";
-                        return Err(Error::new(meta.path.span(), message));
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        Ok(options)
+fn member<'a>(function: &'a Function, options: &Options) -> Member<'a> {
+    let Options { direction, range, unit, .. } = options;
+    let (ident, call, output) = (&function.item.sig.ident, &function.call, &function.item.sig.output);
+    Member {
+        function,
+        info: quote!(direction: #direction, range: #range, unit: #unit),
+        answer: quote_spanned!(output.span()=> ::difftest_sdk::__private::IntoScore::into_score(#ident(#(#call),*))),
     }
-}
-
-fn direction(word: &syn::Ident) -> Result<TokenStream> {
-    match word.to_string().as_str() {
-        "higher" => Ok(quote!(::difftest_sdk::Direction::HigherIsBetter)),
-        "lower" => Ok(quote!(::difftest_sdk::Direction::LowerIsBetter)),
-        "neither" => Ok(quote!(::difftest_sdk::Direction::Neither)),
-        _ => Err(Error::new(word.span(), "which way is better: `higher`, `lower` or `neither`")),
-    }
-}
-
-/// A closed range of `f64`; an open end is infinite. That it is not empty is asserted at compile time.
-fn range(range: &Expr) -> Result<TokenStream> {
-    let wanted = "a range is written `0.0..=1.0`, `0.0..` or `..=1.0`";
-    let Expr::Range(parts) = range else { return Err(Error::new(range.span(), wanted)) };
-    if let (RangeLimits::HalfOpen(_), Some(_)) = (&parts.limits, &parts.end) {
-        return Err(Error::new(range.span(), format!("a score may equal the end of its range: {wanted}")));
-    }
-    let start = parts
-        .start
-        .as_ref()
-        .map_or_else(|| quote!(::core::primitive::f64::NEG_INFINITY), |start| quote!((#start) as f64));
-    let end = parts.end.as_ref().map_or_else(|| quote!(::core::primitive::f64::INFINITY), |end| quote!((#end) as f64));
-    Ok(quote_spanned! {range.span()=> {
-        #[allow(clippy::unnecessary_cast, clippy::cast_precision_loss)]
-        const RANGE: (f64, f64) = (#start, #end);
-        const _: () = ::core::assert!(RANGE.0 < RANGE.1, "the range is empty");
-        ::core::option::Option::Some(RANGE)
-    }})
 }
 
 #[cfg(test)]
@@ -216,6 +92,36 @@ mod tests {
         }
     }
 
+    /// The modules of the glue that a block exports through, in order.
+    fn exported(block: &str) -> Vec<String> {
+        let expanded = expand(block.parse().unwrap()).unwrap().to_string();
+        syn::parse_str::<syn::File>(&expanded).unwrap();
+        let calls = expanded.split("__export ! (").skip(1);
+        calls.map(|rest| rest.split_whitespace().next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn parameters_decide_what_is_exported() {
+        let image = "/// A.\nfn a(image: &Image, sample: &Sample) -> f64 { 0.5 }\n";
+        let pair = "/// B.\nfn b(reference: &Image, config: &Config, _image: &Image) -> f64 { 0.5 }\n";
+        let set = "/// C.\nfn c(images: &ImageSet) -> f64 { 0.5 }\n";
+        let sets = "/// D.\nfn d(_reference: Option<&ImageSet>, images: &ImageSet) -> f64 { 0.5 }\n";
+        assert_eq!(exported(image), ["metric"]);
+        assert_eq!(exported(pair), ["pair"]);
+        assert_eq!(exported(set), ["set"]);
+        assert_eq!(exported(&[sets, pair, image, set].concat()), ["metric", "pair", "set"]);
+    }
+
+    #[test]
+    fn an_interface_whose_functions_are_configured_away_is_too() {
+        let only = |attributes: &str| {
+            let block = format!("{attributes} /// A.\nfn a(image: &Image) -> f64 {{ 0.5 }}");
+            expand(block.parse().unwrap()).unwrap().to_string()
+        };
+        assert!(only("#[cfg(unix)] #[cfg(test)]").contains("# [cfg (any (all (unix , test)))] :: difftest_sdk"));
+        assert!(!only("").contains("cfg"));
+    }
+
     #[test]
     fn every_refusal_says_what_to_write() {
         for (block, wanted) in [
@@ -224,6 +130,19 @@ mod tests {
             ("/// A.\nfn a(image: Image) -> f64 { 0.0 }", "write `image: &Image`"),
             ("/// A.\nfn a(image: &mut Image) -> f64 { 0.0 }", "write `image: &Image`"),
             ("/// A.\nfn a(picture: &Image) -> f64 { 0.0 }", "no argument `picture`: it may take `image: &Image`"),
+            ("/// A.\nfn a(image: &ImageSet) -> f64 { 0.0 }", "write `images: &ImageSet`"),
+            ("/// A.\nfn a(image: &Image, images: &ImageSet) -> f64 { 0.0 }", "exclude each other"),
+            ("/// A.\nfn a(reference: &Image) -> f64 { 0.0 }", "needs something to compare: take `image: &Image`"),
+            ("/// A.\nfn a(image: &Image, reference: Image) -> f64 { 0.0 }", "write `reference: &Image`"),
+            ("/// A.\nfn a(image: &Image, reference: Option<&Image>) -> f64 { 0.0 }", "write `reference: &Image`"),
+            ("/// A.\nfn a(image: &Image, reference: &ImageSet) -> f64 { 0.0 }", "write `reference: &Image`"),
+            ("/// A.\nfn a(image: &Image, refrence: &Image) -> f64 { 0.0 }", "no argument `refrence`"),
+            ("/// A.\nfn a(images: &[Image]) -> f64 { 0.0 }", "write `images: &ImageSet`"),
+            ("/// A.\nfn a(images: ImageSet) -> f64 { 0.0 }", "write `images: &ImageSet`"),
+            ("/// A.\nfn a(images: &ImageSet, reference: &ImageSet) -> f64 { 0.0 }", "`reference: Option<&ImageSet>`"),
+            ("/// A.\nfn a(images: &ImageSet, reference: &Image) -> f64 { 0.0 }", "`reference: Option<&ImageSet>`"),
+            ("/// A.\nfn a(images: &ImageSet, sample: &Sample) -> f64 { 0.0 }", "a set has no sample"),
+            ("/// A.\nfn a(images: &ImageSet, seed: u64) -> f64 { 0.0 }", "a set metric has no argument `seed`"),
             ("/// A.\nfn a((x, y): (u8, u8)) -> f64 { 0.0 }", "takes its arguments by name"),
             ("/// A.\nfn a(&self) -> f64 { 0.0 }", "takes its arguments by name"),
             ("/// A.\nfn a(image: &Image) {}", "returns `f64`, `Score`, or a `Result`"),
@@ -238,6 +157,11 @@ mod tests {
             ("/// A.\n#[metric(name = \"Big\")]\nfn a(image: &Image) -> f64 { 0.0 }", "cannot be the name of a metric"),
             (
                 "/// A.\nfn a() -> f64 { 0.0 }\n/// B.\n#[metric(name = \"a\")]\nfn b() -> f64 { 0.0 }",
+                "two metrics are called `a`",
+            ),
+            (
+                "/// A.\nfn a(image: &Image) -> f64 { 0.0 }\n\
+                 /// B.\n#[metric(name = \"a\")]\nfn b(image: &Image, reference: &Image) -> f64 { 0.0 }",
                 "two metrics are called `a`",
             ),
             ("mod inner {}", "move this out of it"),

@@ -1,11 +1,12 @@
 //! `prompts!`: functions from a seed and a config to a sequence of prompts.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, ItemFn, LitStr, Result, ReturnType, Type};
 
 use crate::block::{self, Block, Function, Kind};
+use crate::frame::{self, Export, Member};
 
 const KIND: Kind = Kind { noun: "prompt generator", block: "prompts!" };
 const KNOWN: &str = "`config: YourConfig` and `seed: u64`, any of them in any order";
@@ -17,73 +18,28 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let (functions, fallible): (Vec<_>, Vec<_>) = generators.into_iter().unzip();
     block::check(&functions, &KIND)?;
 
-    let items = functions.iter().map(|function| &function.item);
-    let infos = functions.iter().map(|function| {
-        let (cfg, name, summary, schema) = (&function.cfg, &function.name, &function.summary, function.schema());
-        quote! {
-            #(#cfg)* {
-                generators.push(::difftest_sdk::GeneratorInfo {
-                    name: ::std::string::String::from(#name),
-                    summary: ::std::string::String::from(#summary),
-                    config_schema: #schema,
-                });
-            }
-        }
-    });
-    let arms = functions.iter().zip(&fallible).map(|(function, fallible)| {
-        let (cfg, name, ident, call) = (&function.cfg, &function.name, &function.item.sig.ident, &function.call);
-        let parse = function.parse_config();
-        let mut prompts = quote!(#ident(#(#call),*));
-        if *fallible {
-            prompts = quote!(#prompts.map_err(::difftest_sdk::__private::into_error)?);
-        }
-        let output = function.item.sig.output.span();
-        let page = quote_spanned!(output=> ::difftest_sdk::__private::page(#prompts, offset, limit));
-        quote!(#(#cfg)* #name => { #parse ::core::result::Result::Ok(#page) })
-    });
-    let names = functions.iter().map(|function| {
-        let (cfg, name) = (&function.cfg, &function.name);
-        quote!(#(#cfg)* #name)
-    });
+    let members = functions.iter().zip(&fallible).map(|(function, fallible)| member(function, *fallible));
+    let export = Export {
+        noun: KIND.noun,
+        names: ["Prompts", "PromptPlugin", "prompts"],
+        info: format_ident!("GeneratorInfo"),
+        call: quote! {
+            generate(name: &str, seed: u64, offset: u32, limit: u32, config: &str)
+                -> ::core::result::Result<::std::vec::Vec<::difftest_sdk::Prompt>, ::difftest_sdk::Error>
+        },
+        members: members.collect(),
+    };
+    Ok(frame::expand(&KIND, &others, &functions, &[export]))
+}
 
-    let once = block::once(&KIND);
-    Ok(quote! {
-        #once
-        #[allow(unused_imports)]
-        use ::difftest_sdk::prelude::*;
-        #(#others)*
-        #(#items)*
-
-        /// The prompt generators of this plugin.
-        #[derive(Debug)]
-        pub struct Prompts;
-
-        impl ::difftest_sdk::PromptPlugin for Prompts {
-            fn describe() -> ::std::vec::Vec<::difftest_sdk::GeneratorInfo> {
-                let mut generators = ::std::vec::Vec::new();
-                #(#infos)*
-                generators
-            }
-
-            #[allow(unused_variables, clippy::needless_borrows_for_generic_args)]
-            fn generate(
-                generator: &str,
-                seed: u64,
-                offset: u32,
-                limit: u32,
-                config: &str,
-            ) -> ::core::result::Result<::std::vec::Vec<::difftest_sdk::Prompt>, ::difftest_sdk::Error> {
-                match generator {
-                    #(#arms)*
-                    other => ::core::result::Result::Err(
-                        ::difftest_sdk::__private::unknown("prompt generator", other, &[#(#names),*])
-                    ),
-                }
-            }
-        }
-
-        ::difftest_sdk::__export_prompts!(Prompts);
-    })
+fn member(function: &Function, fallible: bool) -> Member<'_> {
+    let (ident, call, output) = (&function.item.sig.ident, &function.call, &function.item.sig.output);
+    let mut prompts = quote!(#ident(#(#call),*));
+    if fallible {
+        prompts = quote!(#prompts.map_err(::difftest_sdk::__private::into_error)?);
+    }
+    let page = quote_spanned!(output.span()=> ::difftest_sdk::__private::page(#prompts, offset, limit));
+    Member { function, info: TokenStream::new(), answer: quote!(::core::result::Result::Ok(#page)) }
 }
 
 /// A checked function and whether it returns a `Result`.

@@ -1,9 +1,9 @@
-//! Images that live in the host: a handle each.
+//! Images and sets of them that live in the host: a handle each.
 
 use ref_cast::RefCast;
 
-use super::{Filter, Image, Size};
-use crate::bindings::metric::difftest::plugin::media;
+use super::{Filter, Image, ImageSet, Size};
+use crate::bindings::host::difftest::plugin::media;
 
 #[derive(RefCast)]
 #[repr(transparent)]
@@ -13,6 +13,37 @@ impl Image {
     /// The image behind a handle that the host lends for one call.
     pub(crate) fn lent(handle: &media::Image) -> &Self {
         Self::ref_cast(Source::ref_cast(handle))
+    }
+
+    /// The handle, to lend it back to the host.
+    pub(crate) fn handle(&self) -> &media::Image {
+        &self.0.0
+    }
+}
+
+#[derive(RefCast)]
+#[repr(transparent)]
+pub struct SetSource(media::ImageSet);
+
+impl ImageSet {
+    /// The set behind a handle that the host lends for one call.
+    pub(crate) fn lent(handle: &media::ImageSet) -> &Self {
+        Self::ref_cast(SetSource::ref_cast(handle))
+    }
+
+    /// The handle, to lend it back to the host.
+    pub(crate) fn handle(&self) -> &media::ImageSet {
+        &self.0.0
+    }
+}
+
+impl SetSource {
+    pub(super) fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<Source> {
+        self.0.at(index).map(Source)
     }
 }
 

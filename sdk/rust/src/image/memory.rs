@@ -1,14 +1,37 @@
-//! Images in memory, for tests on the author's machine: the same bytes as the host gives, without a host.
+//! Images and sets of them in memory, for tests on the author's machine: the same bytes as the host gives, without a host.
+
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Filter, Image, Size};
+use super::{Filter, Image, ImageSet, Size};
 use crate::Rgb;
 
 #[derive(Clone)]
 pub(super) struct Source {
     size: Size,
-    pixels: Vec<u8>,
+    /// Shared: an image that comes out of a set is not copied.
+    pixels: Arc<Vec<u8>>,
+}
+
+pub(super) struct SetSource(Vec<Source>);
+
+impl ImageSet {
+    /// A set of these images, in this order. It exists everywhere but on WebAssembly, where sets come from the host.
+    #[must_use]
+    pub fn from_images(images: impl IntoIterator<Item = Image>) -> Self {
+        Self(SetSource(images.into_iter().map(|Image(source)| source).collect()))
+    }
+}
+
+impl SetSource {
+    pub(super) fn len(&self) -> u32 {
+        self.0.len().try_into().unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<Source> {
+        self.0.get(usize::try_from(index).ok()?).cloned()
+    }
 }
 
 impl Image {
@@ -27,7 +50,7 @@ impl Image {
             "an image of {width}x{height} has {wanted} bytes, but {} were given",
             pixels.len()
         );
-        Self(Source { size: Size { width, height }, pixels })
+        Self(Source { size: Size { width, height }, pixels: Arc::new(pixels) })
     }
 
     /// An image whose pixel at column `x` and row `y` is `color(x, y)`. As [`Image::from_rgb8`], it is for tests.
@@ -48,7 +71,7 @@ impl Source {
     }
 
     pub(super) fn rgb8(&self) -> Vec<u8> {
-        self.pixels.clone()
+        self.pixels.to_vec()
     }
 
     pub(super) fn luma8(&self) -> Vec<u8> {
@@ -66,7 +89,7 @@ impl Source {
         let mut hasher = Sha256::new();
         hasher.update(self.size.width.to_le_bytes());
         hasher.update(self.size.height.to_le_bytes());
-        hasher.update(&self.pixels);
+        hasher.update(&*self.pixels);
         hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -81,7 +104,7 @@ impl Source {
         let [to_width, to_height] = [to.width as usize, to.height as usize];
         // Columns first, then rows, with 8 bits between the two: so does Pillow, and so its roundings are met. A side that
         // keeps its length is not touched.
-        let mut pixels = self.pixels.clone();
+        let mut pixels = self.pixels.to_vec();
         if to_width != width {
             let windows = windows(width, to_width, support, kernel);
             pixels = (0..height)
@@ -97,7 +120,7 @@ impl Source {
                 .flat_map(|(window, x)| mix(window, |y| &pixels[(y * to_width + x) * 3..][..3]))
                 .collect();
         }
-        Self { size: to, pixels }
+        Self { size: to, pixels: Arc::new(pixels) }
     }
 
     fn nearest(&self, to: Size) -> Self {
@@ -109,7 +132,7 @@ impl Source {
             .flat_map(|&y| column.iter().map(move |&x| (y * width + x) * 3))
             .flat_map(|at| self.pixels[at..at + 3].iter().copied())
             .collect();
-        Self { size: to, pixels }
+        Self { size: to, pixels: Arc::new(pixels) }
     }
 }
 

@@ -1,20 +1,23 @@
-//! The image a metric looks at.
+//! The image a metric looks at, and sets of them ([`ImageSet`]).
 //!
-//! On WebAssembly it is a handle: pixels stay in the host until they are asked for (`host`). Elsewhere it is a block of
-//! memory, for tests ([`memory`]). Both give the same bytes.
+//! On WebAssembly both are handles: pixels stay in the host until they are asked for (`host`). Elsewhere an image is a block
+//! of memory, for tests ([`memory`]). Both give the same bytes.
 
 #[cfg(target_family = "wasm")]
 mod host;
 #[cfg(not(target_family = "wasm"))]
 mod memory;
+mod set;
 
 #[cfg(target_family = "wasm")]
-use host::Source;
+use host::{SetSource, Source};
 #[cfg(not(target_family = "wasm"))]
-use memory::Source;
+use memory::{SetSource, Source};
 
 #[cfg(target_family = "wasm")]
 use ref_cast::RefCast;
+
+pub use set::{ImageSet, Images};
 
 use crate::Rgb;
 
