@@ -9,12 +9,29 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use difftest_core::digest::{Digest, Hasher as Sha256};
-use wasmtime::{Config, EngineWeak, OptLevel};
+use wasmtime::{Config, EngineWeak, OptLevel, WasmBacktraceDetails};
 
 use crate::limits::Limits;
 
 /// How often the backstop's clock ticks; a deadline is met at most one tick late.
 const TICK: Duration = Duration::from_millis(10);
+
+/// What compiled code depends on besides wasmtime's version: the process that compiles and the one that runs must agree on it.
+pub(crate) fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        // lines in backtraces where a component brings line tables; nothing changes for the others. Said outright because
+        // the default asks the environment
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .max_wasm_stack(Limits::STACK_BYTES);
+    config
+}
 
 /// The engine that every plugin of a registry shares.
 #[derive(Clone)]
@@ -23,16 +40,7 @@ pub(crate) struct Engine(wasmtime::Engine);
 impl Engine {
     /// An engine and its ticking thread, which ends by itself soon after the last clone of the engine is gone.
     pub(crate) fn new() -> Result<Self, wasmtime::Error> {
-        let mut config = Config::new();
-        config
-            .consume_fuel(true)
-            .epoch_interruption(true)
-            .cranelift_nan_canonicalization(true)
-            .cranelift_opt_level(OptLevel::Speed)
-            .wasm_relaxed_simd(false)
-            .wasm_memory64(false)
-            .max_wasm_stack(Limits::STACK_BYTES);
-        let engine = wasmtime::Engine::new(&config)?;
+        let engine = wasmtime::Engine::new(&settings())?;
         let weak = engine.weak();
         std::thread::Builder::new().name("plugin-clock".into()).stack_size(64 << 10).spawn(move || tick(&weak))?;
         Ok(Self(engine))

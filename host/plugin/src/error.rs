@@ -1,10 +1,13 @@
 //! Why a plugin is not there, not loaded, or not believed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use difftest_core::metric::MetricError;
 use difftest_core::nearest::nearest;
 use difftest_core::plan::Unknown;
+
+use crate::compile::{CompileError, Refusal};
+use crate::outline;
 
 /// A folder of plugins cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -109,8 +112,8 @@ pub enum LoadCause {
     LaterVersion { path: PathBuf, interface: String },
     #[error("{} has {what}: {found}, {limit} is the most", path.display())]
     TooComplex { path: PathBuf, what: &'static str, found: u64, limit: u64 },
-    #[error("{} cannot be compiled: {reason}", path.display())]
-    Compile { path: PathBuf, reason: String },
+    #[error("{} cannot be compiled: {error}", path.display())]
+    Compile { path: PathBuf, error: CompileError },
     #[error("{} does not fit the contract difftest:plugin {}: {reason}", path.display(), crate::WIT_VERSION)]
     WrongType { path: PathBuf, reason: String },
     #[error("the WebAssembly engine does not start: {reason}")]
@@ -137,6 +140,24 @@ fn quoted(names: &[String]) -> String {
 }
 
 impl LoadCause {
+    /// What the compiler, or the check before it, has against the component in `path`.
+    pub(crate) fn refused(path: &Path, refusal: Refusal) -> Self {
+        let path = path.to_owned();
+        match refusal {
+            Refusal::Malformed { offset, reason } => Self::Malformed { path, offset, reason },
+            Refusal::Truncated { offset } => Self::Truncated { path, offset },
+            Refusal::Unsupported { .. } => Self::Compile { path, error: CompileError::Refused(refusal) },
+        }
+    }
+
+    /// Why the component in `path` was not compiled.
+    pub(crate) fn compile(path: &Path, error: CompileError) -> Self {
+        match error {
+            CompileError::Refused(refusal) => Self::refused(path, refusal),
+            error => Self::Compile { path: path.to_owned(), error },
+        }
+    }
+
     /// A stable word for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -181,6 +202,11 @@ impl LoadCause {
                 "a plugin gets pixels, its config and a log, and nothing else; take out what needs this".to_owned()
             }
             Self::Describe(error) => return error.hint.clone(),
+            Self::Compile { error, .. } => return error.hint(),
+            Self::TooComplex { what: outline::DEBUG_BYTES, .. } => {
+                "leave out what backtraces do not need: `debug = \"line-tables-only\"` in the profile it is built with"
+                    .to_owned()
+            }
             _ => return None,
         };
         Some(hint)

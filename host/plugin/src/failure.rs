@@ -1,8 +1,9 @@
 //! Why a call ended without an answer, in words: one table from causes to kinds, texts and hints.
 
 use difftest_core::metric::MetricError;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::Trap;
 
+use crate::backtrace;
 use crate::limits::Limits;
 use crate::state::State;
 use crate::text;
@@ -84,6 +85,10 @@ impl Place<'_> {
     }
 }
 
+/// How an author sees more.
+const LINES: &str =
+    "built with `debug = \"line-tables-only\"` and without `strip`, a plugin shows here in which line it was";
+
 /// What `error`, which ended a call, means.
 pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>) -> MetricError {
     let limits = state.limits();
@@ -103,8 +108,9 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
     if root.starts_with("resource limit exceeded") {
         return place.error("memory", format!("it is made of too many parts ({})", text::line(&root, 200)), None);
     }
+    let trace = backtrace::of(error);
     let failed = |kind: &str, what: String, hint: Option<&str>| {
-        let what = frames(error).into_iter().fold(what, |text, frame| format!("{text}\n  {frame}"));
+        let what = trace.lines.iter().fold(what, |text, frame| format!("{text}\n  {frame}"));
         place.error(kind, what, hint.map(str::to_owned))
     };
     let Some(trap) = error.downcast_ref::<Trap>() else {
@@ -125,7 +131,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
         }
         _ => match panic_text(&state.stderr) {
             Some(said) => failed("panic", format!("it panicked{said}"), None),
-            None => failed("trap", format!("it trapped: {trap}"), None),
+            None => failed("trap", format!("it trapped: {trap}"), (!trace.placed).then_some(LINES)),
         },
     }
 }
@@ -158,42 +164,6 @@ fn panic_text(stderr: &[u8]) -> Option<String> {
     Some(text::block(said.trim_end(), 1_000))
 }
 
-/// The innermost functions of the plugin, where the file still has their names: its author's own, since the machinery around
-/// them says nothing about where it came from.
-fn frames(error: &wasmtime::Error) -> Vec<String> {
-    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    let name = |frame: &wasmtime::FrameInfo| {
-        Some(text::line(&format!("{:#}", rustc_demangle::demangle(frame.func_name()?)), 120))
-    };
-    shown(trace.frames().iter().filter_map(name))
-}
-
-/// Lines for functions of these names, innermost first.
-fn shown(names: impl Iterator<Item = String>) -> Vec<String> {
-    const SHOWN: usize = 8;
-    const MACHINERY: [&str; 10] =
-        ["difftest_sdk::", "difftest:", "std::", "core::", "alloc::", "__rust", "rust_", "abort", "_start", "cabi_"];
-    let machinery = |name: &String| {
-        let name = name.trim_start_matches(['<', '&', '(']);
-        MACHINERY.iter().any(|start| name.starts_with(start))
-    };
-    let mut calls: Vec<(String, u32)> = Vec::new();
-    for name in names.filter(|name| !machinery(name)) {
-        match calls.last_mut() {
-            Some((last, times)) if *last == name => *times += 1,
-            _ => calls.push((name, 1)),
-        }
-    }
-    let line = |(name, times): &(String, u32)| {
-        if *times > 1 { format!("in {name} (again and again)") } else { format!("in {name}") }
-    };
-    let mut lines: Vec<_> = calls.iter().take(SHOWN).map(line).collect();
-    if calls.len() > SHOWN {
-        lines.push(format!("and {} more", calls.len() - SHOWN));
-    }
-    lines
-}
-
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -208,7 +178,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// Bytes in the unit they were meant in.
-fn bytes(count: usize) -> String {
+pub(crate) fn bytes(count: usize) -> String {
     match count {
         count if count >= 1 << 20 => format!("{} MiB", count.div_ceil(1 << 20)),
         count if count >= 1 << 10 => format!("{} KiB", count.div_ceil(1 << 10)),
@@ -237,32 +207,5 @@ mod tests {
         );
         assert_eq!(panic_text(b"going on\nabort").as_deref(), Some(": going on\nabort"));
         assert_eq!(panic_text(b"\n"), None);
-    }
-
-    #[test]
-    fn frames_are_the_authors_own() {
-        let names = |names: &[&str]| shown(names.iter().map(|&name| name.to_owned()));
-        let trace = [
-            "__rustc::rust_begin_unwind",
-            "core::panicking::panic_fmt",
-            "mine::inner",
-            "mine::inner",
-            "mine::outer",
-            "<mine::Metrics as difftest_sdk::metric::MetricPlugin>::measure",
-            "<difftest_sdk::bindings::Exported<mine::Metrics> as x>::measure",
-            "difftest:plugin/metric@0.1.0#measure",
-        ];
-        assert_eq!(
-            names(&trace),
-            [
-                "in mine::inner (again and again)",
-                "in mine::outer",
-                "in <mine::Metrics as difftest_sdk::metric::MetricPlugin>::measure",
-            ]
-        );
-        assert!(names(&["std::process::abort"]).is_empty());
-        let deep: Vec<String> = (0..20).map(|i| format!("mine::f{i}")).collect();
-        let lines = shown(deep.into_iter());
-        assert_eq!((lines.len(), lines.last().map(String::as_str)), (9, Some("and 12 more")));
     }
 }

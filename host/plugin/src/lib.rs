@@ -24,9 +24,11 @@
 //! of the contract), `call` (one call from a fresh store to a checked end), `describe` and `schema` (what a plugin says of
 //! itself), `misfit` (what is wrong with a config, in words), `names` (what there is, for an error about what there is not).
 
+mod backtrace;
 mod bindings;
 mod cache;
 mod call;
+pub mod compile;
 mod describe;
 pub mod discovery;
 mod engine;
@@ -48,6 +50,7 @@ mod schema;
 mod state;
 mod text;
 
+pub use compile::Compiler;
 pub use error::{LoadError, RegistryError};
 pub use limits::Limits;
 pub use metric::PluginMetric;

@@ -5,9 +5,13 @@ use std::path::Path;
 use serde::Serialize;
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::compile::Refusal;
 use crate::error::LoadCause;
 use crate::limits::Limits;
 use crate::text;
+
+/// What is counted against [`Limits::debug_bytes`].
+pub(crate) const DEBUG_BYTES: &str = "bytes of debug information";
 
 /// The outside of a component, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,6 +45,7 @@ pub fn read(bytes: &[u8], path: &Path, limits: &Limits) -> Result<Outline, LoadC
     let mut outline = Outline::default();
     // nesting of modules and components: only the outermost one's imports and exports are the plugin's
     let mut depth = 0_u32;
+    let mut debug_bytes = 0;
     let fail = |error: wasmparser::BinaryReaderError| malformed(&error, bytes.len(), path);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(fail)? {
@@ -70,6 +75,10 @@ pub fn read(bytes: &[u8], path: &Path, limits: &Limits) -> Result<Outline, LoadC
             Payload::CodeSectionEntry(body) => {
                 at_most("bytes in one function", body.as_bytes().len() as u64, limits.function_bytes, path)?;
             }
+            Payload::CustomSection(section) if section.name().starts_with(".debug_") => {
+                debug_bytes += section.data().len() as u64;
+                at_most(DEBUG_BYTES, debug_bytes, limits.debug_bytes, path)?;
+            }
             Payload::CustomSection(section) => custom(&mut outline, section.name(), section.data(), depth),
             _ => {}
         }
@@ -81,12 +90,12 @@ pub fn read(bytes: &[u8], path: &Path, limits: &Limits) -> Result<Outline, LoadC
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn validate(bytes: &[u8], path: &Path) -> Result<(), LoadCause> {
+pub(crate) fn validate(bytes: &[u8]) -> Result<(), Refusal> {
     let mut features = wasmparser::WasmFeatures::default();
     features.remove(wasmparser::WasmFeatures::RELAXED_SIMD | wasmparser::WasmFeatures::MEMORY64);
     match wasmparser::Validator::new_with_features(features).validate_all(bytes) {
         Ok(_) => Ok(()),
-        Err(error) => Err(malformed(&error, bytes.len(), path)),
+        Err(error) => Err(refusal(&error, bytes.len())),
     }
 }
 
@@ -95,12 +104,16 @@ fn at_most(what: &'static str, found: u64, limit: u64, path: &Path) -> Result<()
 }
 
 fn malformed(error: &wasmparser::BinaryReaderError, bytes: usize, path: &Path) -> LoadCause {
+    LoadCause::refused(path, refusal(error, bytes))
+}
+
+fn refusal(error: &wasmparser::BinaryReaderError, bytes: usize) -> Refusal {
     let offset = error.offset() as u64;
     // the parser says "unexpected end" where it ran out of bytes, and where a section is shorter than it claims inside the file
     if error.message().contains("unexpected end") {
-        return LoadCause::Truncated { path: path.to_owned(), offset: offset.min(bytes as u64) };
+        return Refusal::Truncated { offset: offset.min(bytes as u64) };
     }
-    LoadCause::Malformed { path: path.to_owned(), offset, reason: text::line(error.message(), 300) }
+    Refusal::Malformed { offset, reason: text::line(error.message(), 300) }
 }
 
 /// Metadata: `version` of the component itself, or the package that SDKs name in a module inside (`name version` in lines of which

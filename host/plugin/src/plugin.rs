@@ -1,13 +1,12 @@
 //! A plugin, loaded: read, judged, compiled or found compiled, linked once, and asked to describe itself.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use difftest_core::digest::Digest;
 use difftest_core::metric::PluginId;
-use wasmtime::component::Component;
 
 use crate::bindings::{MetricPluginPre, PromptPluginPre};
 use crate::cache::{Cache, Origin};
@@ -43,13 +42,17 @@ pub(crate) struct Artifact {
 /// Reads and parses `path`.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Artifact, LoadCause> {
     let fail = |error: std::io::Error| LoadCause::Io { path: path.to_owned(), reason: error.to_string() };
+    let too_large = |bytes| LoadCause::TooLarge { path: path.to_owned(), bytes, limit: limits.component_bytes };
     let file = File::open(path).map_err(fail)?;
-    let mut wasm = Vec::new();
-    // asked for one byte more than is allowed, so that a file that grows while it is read is noticed too
+    let length = file.metadata().map_err(fail)?.len();
+    if length > limits.component_bytes {
+        return Err(too_large(length));
+    }
+    let mut wasm = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    // asked for one byte more than is allowed: pipes have no length, and a file may grow while it is read
     file.take(limits.component_bytes + 1).read_to_end(&mut wasm).map_err(fail)?;
     if wasm.len() as u64 > limits.component_bytes {
-        let bytes = fs::metadata(path).map_or(wasm.len() as u64, |meta| meta.len());
-        return Err(LoadCause::TooLarge { path: path.to_owned(), bytes, limit: limits.component_bytes });
+        return Err(too_large(wasm.len() as u64));
     }
     let outline = outline::read(&wasm, path, limits)?;
     Ok(Artifact { digest: Digest::of(&wasm), wasm, outline })
@@ -67,13 +70,8 @@ impl Plugin {
     ) -> Result<Self, LoadCause> {
         let abilities = policy::judge(&read.outline, path)?;
         let engine = &sandbox.engine;
-        let (component, origin) = cache.component(engine, &read.digest, || {
-            outline::validate(&read.wasm, path)?;
-            Component::from_binary(engine.inner(), &read.wasm).map_err(|error| LoadCause::Compile {
-                path: path.to_owned(),
-                reason: text::line(&format!("{error:#}"), 300),
-            })
-        })?;
+        let compiled = cache.component(engine, &sandbox.limits, name, &read.wasm, &read.digest);
+        let (component, origin) = compiled.map_err(|error| LoadCause::compile(path, error))?;
         let wrong = |error: wasmtime::Error| LoadCause::WrongType {
             path: path.to_owned(),
             reason: text::line(&format!("{error:#}"), 400),

@@ -1,13 +1,15 @@
 //! Plugins by name. Each is read, compiled and asked what it is when it is first named, once, however many threads ask.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use serde_json::Value;
 
 use crate::cache::Cache;
 use crate::call::Sandbox;
+use crate::compile::Compiler;
 use crate::discovery::{self, Found};
 use crate::engine::Engine;
 use crate::error::{DiscoverError, LoadCause, LoadError, RegistryError};
@@ -62,14 +64,54 @@ impl Registry {
     /// Keeps compiled code in `folder` and not in the standard one; `None` keeps none.
     #[must_use]
     pub fn with_cache(mut self, folder: Option<PathBuf>) -> Self {
-        self.cache = Cache::at(folder);
+        self.cache.folder = folder;
+        self
+    }
+
+    /// Compiles with `compiler` and not in this process.
+    #[must_use]
+    pub fn with_compiler(mut self, compiler: Compiler) -> Self {
+        self.cache.compiler = compiler;
+        self
+    }
+
+    /// Tells `notice` the name of each plugin whose compilation in a child process takes long, while it is going on. It is called on
+    /// the thread that waits.
+    #[must_use]
+    pub fn with_notice(mut self, notice: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.cache.notice = Arc::new(notice);
         self
     }
 
     /// Where compiled code is kept; `None` where it is not.
     #[must_use]
     pub fn cache_folder(&self) -> Option<&Path> {
-        self.cache.folder()
+        self.cache.folder.as_deref()
+    }
+
+    /// Loads the plugins of `names` (`plugin`, `plugin/metric` or `plugin/generator`) side by side, as far as there are such, so that
+    /// naming one of them later does not wait. Whatever is wrong with one is told then. No other plugin is opened.
+    pub fn prepare<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+        let plugins: BTreeSet<&str> =
+            names.into_iter().map(|name| name.split_once('/').map_or(name, |(plugin, _)| plugin)).collect();
+        let wanted = plugins.into_iter().filter(|name| self.found.contains_key(*name));
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let queue = Mutex::new(wanted);
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let Some(first) = next() else { break };
+                let load = move || {
+                    let mut name = Some(first);
+                    while let Some(plugin) = name {
+                        self.plugin(plugin);
+                        name = next();
+                    }
+                };
+                // without a thread it is loaded when it is named
+                let _ = thread::Builder::new().name("plugin-loading".into()).spawn_scoped(scope, load);
+            }
+        });
     }
 
     /// The metric `plugin/metric` with `config` checked against its schema (`null` is the empty config).
