@@ -12,6 +12,8 @@ pub struct Image {
     pixels: Arc<[u8]>,
     /// Most metrics of an image want its luma: it is computed once for all of them.
     luma: Arc<OnceLock<Arc<[u8]>>>,
+    /// The record of the run and every cache want its digest: it is computed once for all of them.
+    digest: Arc<OnceLock<Digest>>,
 }
 
 impl PartialEq for Image {
@@ -33,7 +35,7 @@ impl Image {
         if wanted == 0 || wanted != pixels.len() as u64 {
             return Err(WrongLength { width, height, bytes: pixels.len() });
         }
-        Ok(Self { width, height, pixels, luma: Arc::default() })
+        Ok(Self { width, height, pixels, luma: Arc::default(), digest: Arc::default() })
     }
 
     /// Pixels per row.
@@ -69,11 +71,13 @@ impl Image {
     /// SHA-256 of width, height (both little-endian u32) and pixels: equal for equal pixels, whatever file they came from.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hasher = Hasher::new();
-        hasher.update(&self.width.to_le_bytes());
-        hasher.update(&self.height.to_le_bytes());
-        hasher.update(&self.pixels);
-        hasher.finish()
+        *self.digest.get_or_init(|| {
+            let mut hasher = Hasher::new();
+            hasher.update(&self.width.to_le_bytes());
+            hasher.update(&self.height.to_le_bytes());
+            hasher.update(&self.pixels);
+            hasher.finish()
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use difftest_core::digest::Digest;
 use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo, Prompt, Request, Step};
 use difftest_metrics::decode::{self, Limits};
+use rayon::prelude::*;
 use serde::Deserialize;
 
 /// What the manifest is called where no name is given.
@@ -132,6 +133,24 @@ impl ImageFolder {
     #[must_use]
     pub fn rows(&self) -> &[(Prompt, u64)] {
         &self.rows
+    }
+
+    /// The SHA-256 of every listed file, in the order of the manifest; names relative to the folder, with `/`.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn digests(&self) -> Result<Vec<(String, Digest)>, GenerateError> {
+        let file = |(prompt, seed): &(Prompt, u64)| {
+            let name = &self.files[&(prompt.text.clone(), *seed)];
+            let path = self.folder.join(name);
+            let digest = crate::repository::digest(&path).map_err(|error| GenerateError {
+                kind: "image-file".to_owned(),
+                message: format!("{}: {error}", path.display()),
+                hint: None,
+            })?;
+            Ok((slashes(name), digest))
+        };
+        self.rows.par_iter().map(file).collect()
     }
 
     fn image(&self, request: &Request) -> Result<Generated, GenerateError> {

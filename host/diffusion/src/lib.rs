@@ -4,13 +4,14 @@
 //! graph (`graph` on top of `onnx`) whose initialisers point into the component's own safetensors file (`weights`); the
 //! graph becomes sessions of ONNX Runtime (`session`, with the library found by `runtime`); `models` gives every network a
 //! typed call on plain `f32` slices. `pipeline` joins them with `tokenizer`, `noise` and `scheduler` to text-to-image, and
-//! `clip` is the host's own metric.
+//! `clip` is the host's own metric and the embeddings that plugins ask for; `declared` holds the models that a suite names for plugins.
 //!
 //! ONNX Runtime is known to this crate alone.
 
 pub mod builtin;
 pub mod clip;
 pub mod config;
+pub mod declared;
 pub mod error;
 pub mod graph;
 pub mod images;

@@ -303,7 +303,8 @@ fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
         .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
 }
 
-fn digest(path: &Path) -> std::io::Result<Digest> {
+/// The digest of a file.
+pub(crate) fn digest(path: &Path) -> std::io::Result<Digest> {
     let mut file = File::open(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 20];

@@ -138,6 +138,16 @@ pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// The session of an ONNX file, whose weights may lie beside it.
+pub(crate) fn open_file(path: &std::path::Path, options: &SessionOptions) -> Result<Session> {
+    let environment = environment::get(options.device)?;
+    let folder = path.parent().and_then(std::path::Path::to_str).unwrap_or_default();
+    // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
+    let quiet = |builder: SessionBuilder| builder.with_log_level(ort::logging::LogLevel::Fatal);
+    let commit = || quiet(configure(SessionBuilder::new(&environment)?, options, folder)?)?.commit_from_file(path);
+    commit().map_err(|error| failed(&path.display().to_string(), error))
+}
+
 fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Session> {
     let folder = weights.root().to_str().ok_or_else(|| Error::WeightsPlace {
         folder: weights.root().to_path_buf(),
