@@ -1,11 +1,12 @@
 //! The five image-stats metrics on one thread: as components in the sandbox, or the same code compiled natively.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use difftest_core::image::Image;
-use difftest_core::metric::{Item, Metric, Sample};
-use difftest_plugin::{Limits, PluginMetric, Registry};
+use difftest_core::metric::{AnyMetric, Item, Metric, Sample};
+use difftest_plugin::{Limits, Registry};
 use difftest_sdk::MetricPlugin;
 use serde_json::{Value, json};
 
@@ -60,10 +61,15 @@ fn timed<I>(images: &[I], score: impl Fn(&I) -> Result<Vec<f64>>) -> Result<Meas
 
 fn in_sandbox(plugins: &str, images: &[Item]) -> Result<Measured> {
     let registry = Registry::discover(&[PathBuf::from(plugins)], Limits::default())?;
-    let load = |name: &str| registry.metric(&format!("image-stats/{name}"), &Value::Null);
-    let metrics = METRICS.map(load).into_iter().collect::<std::result::Result<Vec<PluginMetric>, _>>()?;
+    let load = |name: &str| -> Result<Arc<dyn Metric>> {
+        match registry.metric(&format!("image-stats/{name}"), &Value::Null, None)? {
+            AnyMetric::Each(metric) => Ok(metric),
+            AnyMetric::Set(_) => Err(format!("`{name}` is not a metric of one image").into()),
+        }
+    };
+    let metrics = METRICS.map(load).into_iter().collect::<Result<Vec<_>>>()?;
     timed(images, |image| {
-        let score = |metric: &PluginMetric| match metric.measure(std::slice::from_ref(image)).pop() {
+        let score = |metric: &Arc<dyn Metric>| match metric.measure(std::slice::from_ref(image)).pop() {
             Some(score) => Ok(score?.value),
             None => Err("a metric gave no answer".into()),
         };

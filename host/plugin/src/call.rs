@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use difftest_core::metric::MetricError;
-use wasmtime::Store;
+use difftest_core::model::Models;
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::engine::Engine;
 use crate::failure::{self, Place};
-use crate::limits::Limits;
+use crate::limits::{Budget, Limits};
 use crate::log::{Level, LogLine, LogSink};
 use crate::state::State;
 use crate::text;
@@ -19,22 +20,35 @@ pub(crate) struct Sandbox {
     pub(crate) sink: Arc<dyn LogSink>,
 }
 
+/// What a call may use besides what every call may.
+pub(crate) struct Grant {
+    pub(crate) budget: Budget,
+    pub(crate) models: Option<Arc<dyn Models>>,
+}
+
 impl Sandbox {
     /// Runs `body` in a store of its own, which is dropped whatever happens: nothing a plugin does is seen by the next call.
     /// Answers also the fuel that was burnt, instantiation included.
     pub(crate) fn call<R>(
         &self,
         place: &Place<'_>,
+        grant: Grant,
         body: impl FnOnce(&mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<(R, u64), MetricError> {
-        let mut store = Store::new(self.engine.inner(), State::new(self.limits.clone()));
+        let Budget { fuel, time, transfer, .. } = grant.budget;
+        let mut store = Store::new(self.engine.inner(), State::new(self.limits.clone(), grant.budget, grant.models));
         store.limiter(|state| state);
-        store.set_hostcall_fuel(self.limits.transfer_bytes);
+        store.set_hostcall_fuel(transfer);
         store.set_max_component_handles(self.limits.handles);
-        store.set_epoch_deadline(Engine::ticks(self.limits.wall_clock));
-        let answer = store.set_fuel(self.limits.fuel).and_then(|()| body(&mut store));
+        store.set_epoch_deadline(Engine::ticks(time));
+        // what the host spent on models and files meanwhile is given back
+        store.epoch_deadline_callback(|store| {
+            let left = store.data().time_left();
+            Ok(left.map_or(UpdateDeadline::Interrupt, |left| UpdateDeadline::Continue(Engine::ticks(left))))
+        });
+        let answer = store.set_fuel(fuel).and_then(|()| body(&mut store));
         let answer = match answer {
-            Ok(answer) => Ok((answer, self.limits.fuel - store.get_fuel().unwrap_or(0))),
+            Ok(answer) => Ok((answer, fuel - store.get_fuel().unwrap_or(0))),
             Err(error) => Err(failure::explain(&error, store.data(), place)),
         };
         // what a failed call wrote to standard error is in its error already

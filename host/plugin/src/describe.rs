@@ -1,9 +1,9 @@
 //! What a plugin says of itself, checked before it is believed.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use difftest_core::metric::Direction;
+use difftest_core::metric::{Direction, MetricKind};
 
 use crate::bindings::{generated, types};
 use crate::limits::Limits;
@@ -13,6 +13,8 @@ use crate::text;
 /// A metric as its plugin describes it; every text is one line and safe to show.
 pub(crate) struct Metric {
     pub(crate) name: String,
+    /// By the interface that described it.
+    pub(crate) kind: MetricKind,
     pub(crate) summary: String,
     pub(crate) direction: Direction,
     pub(crate) range: Option<(f64, f64)>,
@@ -27,9 +29,9 @@ pub(crate) struct Generator {
     pub(crate) schema: Option<Schema>,
 }
 
-/// The metrics, or what is wrong with them.
-pub(crate) fn metrics(said: Vec<types::MetricInfo>, limits: &Limits) -> Result<Vec<Metric>, String> {
-    names(said.iter().map(|info| info.name.as_str()), "metric", limits)?;
+/// The metrics that one interface describes, or what is wrong with them.
+pub(crate) fn metrics(said: Vec<types::MetricInfo>, kind: MetricKind, limits: &Limits) -> Result<Vec<Metric>, String> {
+    names(said.iter().map(|info| info.name.as_str()), interface(kind), limits)?;
     said.into_iter()
         .map(|info| {
             let of = format!("metric `{}`", info.name);
@@ -42,6 +44,7 @@ pub(crate) fn metrics(said: Vec<types::MetricInfo>, limits: &Limits) -> Result<V
                 ));
             }
             Ok(Metric {
+                kind,
                 summary: summary(&info.summary),
                 direction: match info.direction {
                     types::Direction::HigherIsBetter => Direction::HigherIsBetter,
@@ -55,6 +58,30 @@ pub(crate) fn metrics(said: Vec<types::MetricInfo>, limits: &Limits) -> Result<V
             })
         })
         .collect()
+}
+
+/// Checks the metrics of all interfaces together: suites name them without saying the interface.
+pub(crate) fn together(metrics: &[Metric], limits: &Limits) -> Result<(), String> {
+    if metrics.len() > limits.described {
+        return Err(format!("it describes {} metrics, {} is the most", metrics.len(), limits.described));
+    }
+    let mut seen: HashMap<&str, MetricKind> = HashMap::new();
+    for metric in metrics {
+        if let Some(first) = seen.insert(&metric.name, metric.kind) {
+            let (first, second) = (interface(first), interface(metric.kind));
+            return Err(format!("it describes `{}` twice, as a {first} and as a {second}", metric.name));
+        }
+    }
+    Ok(())
+}
+
+/// The interface that metrics of that kind are exported by.
+fn interface(kind: MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Image => "metric",
+        MetricKind::Pair => "pair-metric",
+        MetricKind::Set => "set-metric",
+    }
 }
 
 /// The prompt generators, or what is wrong with them.
@@ -111,7 +138,7 @@ mod tests {
     }
 
     fn says(said: Vec<types::MetricInfo>) -> String {
-        metrics(said, &Limits::default()).err().unwrap_or_default()
+        metrics(said, MetricKind::Image, &Limits::default()).err().unwrap_or_default()
     }
 
     #[test]
@@ -134,14 +161,29 @@ mod tests {
     fn a_range_may_be_open() {
         for range in [(0.0, f64::INFINITY), (f64::NEG_INFINITY, 1.0), (f64::NEG_INFINITY, f64::INFINITY)] {
             let said = vec![types::MetricInfo { range: Some(range), ..info("a") }];
-            let metrics = metrics(said, &Limits::default()).unwrap_or_default();
+            let metrics = metrics(said, MetricKind::Image, &Limits::default()).unwrap_or_default();
             assert_eq!(metrics.first().and_then(|metric| metric.range), Some(range));
         }
     }
 
     #[test]
     fn summaries_are_one_safe_line() {
-        let metrics = metrics(vec![info("a")], &Limits::default()).unwrap_or_default();
+        let metrics = metrics(vec![info("a")], MetricKind::Image, &Limits::default()).unwrap_or_default();
         assert_eq!(metrics.first().map(|metric| metric.summary.as_str()), Some("One."));
+    }
+
+    #[test]
+    fn a_name_means_one_metric_whatever_interface_has_it() {
+        let limits = Limits { described: 3, ..Limits::default() };
+        let of = |names: &[&str], kind| {
+            metrics(names.iter().map(|name| info(name)).collect(), kind, &limits).unwrap_or_default()
+        };
+        let all = |pair: &[&str], set: &[&str]| {
+            let metrics = [of(&["a"], MetricKind::Image), of(pair, MetricKind::Pair), of(set, MetricKind::Set)];
+            together(&metrics.into_iter().flatten().collect::<Vec<_>>(), &limits).err().unwrap_or_default()
+        };
+        assert_eq!(all(&["b"], &["c"]), "");
+        assert_eq!(all(&["b"], &["a"]), "it describes `a` twice, as a metric and as a set-metric");
+        assert_eq!(all(&["b", "c"], &["d"]), "it describes 4 metrics, 3 is the most");
     }
 }

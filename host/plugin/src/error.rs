@@ -106,10 +106,11 @@ pub enum LoadCause {
     /// One import of each package that is refused, with the reason.
     #[error("{} imports {}", path.display(), refused(imports))]
     ForbiddenImport { path: PathBuf, imports: Vec<(String, &'static str)> },
-    #[error("{} exports neither `metric` nor `prompts` of difftest:plugin; it exports {}", path.display(), quoted(exports))]
+    #[error(
+        "{} exports none of `metric`, `pair-metric`, `set-metric` and `prompts` of difftest:plugin; it exports {}",
+        path.display(), quoted(exports)
+    )]
     NoExport { path: PathBuf, exports: Vec<String> },
-    #[error("{} needs `{interface}`, which this host knows but does not run yet", path.display())]
-    LaterVersion { path: PathBuf, interface: String },
     #[error("{} has {what}: {found}, {limit} is the most", path.display())]
     TooComplex { path: PathBuf, what: &'static str, found: u64, limit: u64 },
     #[error("{} cannot be compiled: {error}", path.display())]
@@ -122,6 +123,9 @@ pub enum LoadCause {
     Describe(MetricError),
     #[error("it describes itself wrongly: {reason}")]
     BadDescription { reason: String },
+    /// It is not what the lock file pins.
+    #[error(transparent)]
+    Locked(#[from] crate::lock::Refusal),
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -170,7 +174,6 @@ impl LoadCause {
             Self::CoreModule { .. } | Self::NoExport { .. } | Self::WrongType { .. } => "plugin-not-a-component",
             Self::WrongVersion { .. } => "plugin-version",
             Self::ForbiddenImport { .. } => "plugin-import",
-            Self::LaterVersion { .. } => "plugin-later-version",
             Self::Compile { .. } | Self::Engine { .. } => "plugin-compile",
             Self::Describe(error) => match error.kind.as_str() {
                 "fuel" => "fuel",
@@ -178,6 +181,7 @@ impl LoadCause {
                 _ => "plugin-describe",
             },
             Self::BadDescription { .. } => "plugin-description",
+            Self::Locked(refusal) => refusal.kind(),
         }
     }
 
@@ -199,9 +203,11 @@ impl LoadCause {
                 "write it with the SDK, or export one of these interfaces of difftest:plugin".to_owned()
             }
             Self::ForbiddenImport { .. } => {
-                "a plugin gets pixels, its config and a log, and nothing else; take out what needs this".to_owned()
+                "a plugin gets pixels, its config, a log and the models of the suite, and nothing else; take out what needs this"
+                    .to_owned()
             }
             Self::Describe(error) => return error.hint.clone(),
+            Self::Locked(refusal) => refusal.hint(),
             Self::Compile { error, .. } => return error.hint(),
             Self::TooComplex { what: outline::DEBUG_BYTES, .. } => {
                 "leave out what backtraces do not need: `debug = \"line-tables-only\"` in the profile it is built with"

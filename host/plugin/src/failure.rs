@@ -4,6 +4,7 @@ use difftest_core::metric::MetricError;
 use wasmtime::Trap;
 
 use crate::backtrace;
+use crate::imports::set::Unreadable;
 use crate::limits::Limits;
 use crate::state::State;
 use crate::text;
@@ -19,7 +20,7 @@ pub(crate) enum Breach {
     Credits { limit: u64 },
     #[error("it kept more than {limit} host objects")]
     HostObjects { limit: usize },
-    #[error("it made the host hold {} of pixels, {} is the most", bytes(*wanted), bytes(*limit))]
+    #[error("it made the host hold {} of pixels and tensors, {} is the most", bytes(*wanted), bytes(*limit))]
     HostBytes { wanted: usize, limit: usize },
     #[error("it asked for an image of {width}x{height}; a side is 1 to {limit} pixels")]
     ResizeSide { width: u32, height: u32, limit: u32 },
@@ -45,11 +46,11 @@ impl Breach {
             Self::Memory { .. } => "read the image in rows instead of whole, or free what is no longer needed",
             Self::Tables { .. } => "no honest plugin needs tables of this size",
             Self::Credits { .. } => "ask the host once for each image and keep the answer",
-            Self::HostObjects { .. } => "drop resized images before making more",
-            Self::HostBytes { .. } => "drop resized images before making more, or make them smaller",
+            Self::HostObjects { .. } => "drop images and tensors before making more",
+            Self::HostBytes { .. } => "drop images and tensors before making more, or make them smaller",
             Self::ResizeSide { .. } | Self::ResizePixels { .. } => "resize to a smaller image",
             Self::Import { .. } => {
-                "a plugin gets pixels, its config and a log, and nothing else; take out what needs this"
+                "a plugin gets pixels, its config, a log and the models of the suite, and nothing else; take out what needs this"
             }
         }
     }
@@ -91,14 +92,17 @@ const LINES: &str =
 
 /// What `error`, which ended a call, means.
 pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>) -> MetricError {
-    let limits = state.limits();
+    let (limits, budget) = (state.limits(), state.budget());
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return place.error(breach.kind(), breach.to_string(), Some(breach.hint().to_owned()));
+    }
+    if let Some(unreadable) = error.downcast_ref::<Unreadable>() {
+        return unreadable.end();
     }
     let root = error.root_cause().to_string();
     // wasmtime has no types for these
     if root.contains("fuel allocated for hostcalls") {
-        let what = format!("it passed more than {} to the host at once", bytes(limits.transfer_bytes));
+        let what = format!("it passed more than {} to the host at once", bytes(budget.transfer));
         return place.error("output", what, Some("return fewer and shorter strings".into()));
     }
     if root.contains("handle limit exceeded") {
@@ -118,11 +122,11 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
     };
     match trap {
         Trap::OutOfFuel => {
-            let what = format!("it ran out of fuel after {} units", grouped(limits.fuel));
+            let what = format!("it ran out of fuel after {} units", grouped(budget.fuel));
             failed("fuel", what, Some("look for an endless loop; if it truly needs more, raise the limit with --fuel"))
         }
         Trap::Interrupt => {
-            let what = format!("it took longer than {} s", limits.wall_clock.as_secs_f64());
+            let what = format!("it took longer than {} s", budget.time.as_secs_f64());
             failed("timeout", what, Some("look for an endless loop, or lower --fuel so that fuel ends it first"))
         }
         Trap::StackOverflow => {

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`limits`] | every limit with its default and the reason for it |
 //! | [`registry`] | plugins by name: the one type other crates start from |
-//! | [`metric`], [`prompts`] | a plugin's metric and prompt generator, as the traits of `difftest-core` |
+//! | [`prompts`] | a plugin's prompt generator, as the trait of `difftest-core` |
 //! | [`discovery`] | which file a name means, without reading it |
 //! | [`outline`], [`policy`] | what a file is and imports, parsed; what of that is allowed |
 //! | [`report`] | what `difftest plugin list` and `inspect` print |
@@ -21,23 +21,28 @@
 //! | [`log`] | where the lines that plugins log go |
 //!
 //! Inside: `engine` (wasmtime's settings), `cache` (compiled code), `state` (what one store holds), `imports` (the host side
-//! of the contract), `call` (one call from a fresh store to a checked end), `describe` and `schema` (what a plugin says of
-//! itself), `misfit` (what is wrong with a config, in words), `names` (what there is, for an error about what there is not).
+//! of the contract), `calls` (the interfaces that a component exports), `call` (one call from a fresh store to a checked end),
+//! `metric` (a plugin's metrics of every kind, as the traits of `difftest-core`), `describe` and `schema` (what a plugin says
+//! of itself), `misfit` (what is wrong with a config, in words), `backtrace` (where a plugin stopped), `names` (what there is,
+//! for an error about what there is not).
 
 mod backtrace;
 mod bindings;
 mod cache;
 mod call;
+mod calls;
 pub mod compile;
 mod describe;
 pub mod discovery;
 mod engine;
 pub mod error;
+pub mod examine;
 mod failure;
 mod imports;
 pub mod limits;
+pub mod lock;
 pub mod log;
-pub mod metric;
+mod metric;
 mod misfit;
 mod names;
 pub mod outline;
@@ -53,7 +58,6 @@ mod text;
 pub use compile::Compiler;
 pub use error::{LoadError, RegistryError};
 pub use limits::Limits;
-pub use metric::PluginMetric;
 pub use prompts::PluginPrompts;
 pub use registry::Registry;
 

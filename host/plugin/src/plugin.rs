@@ -7,27 +7,30 @@ use std::sync::Arc;
 
 use difftest_core::digest::Digest;
 use difftest_core::metric::PluginId;
+use difftest_core::model::Models;
 
-use crate::bindings::{MetricPluginPre, PromptPluginPre};
 use crate::cache::{Cache, Origin};
-use crate::call::Sandbox;
+use crate::call::{Grant, Sandbox};
+use crate::calls::Calls;
 use crate::describe::{self, Generator, Metric};
 use crate::error::LoadCause;
 use crate::failure::Place;
 use crate::imports;
 use crate::limits::Limits;
+use crate::lock::Lock;
 use crate::outline::{self, Outline};
 use crate::policy;
-use crate::state::State;
 use crate::text;
 
-/// Ready to be called. The two `Pre`s hold the linked component; making an instance of one costs microseconds.
+/// Ready to be called.
 pub(crate) struct Plugin {
     pub(crate) id: PluginId,
     pub(crate) origin: Origin,
     pub(crate) sandbox: Arc<Sandbox>,
-    pub(crate) metric: Option<MetricPluginPre<State>>,
-    pub(crate) prompts: Option<PromptPluginPre<State>>,
+    pub(crate) calls: Calls,
+    /// Whether it imports `wasi:nn`.
+    tensors: bool,
+    /// Of all interfaces; each name is there once.
     pub(crate) metrics: Vec<Metric>,
     pub(crate) generators: Vec<Generator>,
 }
@@ -41,6 +44,21 @@ pub(crate) struct Artifact {
 
 /// Reads and parses `path`.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Artifact, LoadCause> {
+    read_if(path, limits, |_| Ok(()))
+}
+
+/// Reads the file of the plugin `name`, and parses it once it is known to be the one that `lock` pins, where there is a lock.
+pub(crate) fn read_locked(name: &str, path: &Path, limits: &Limits, lock: Option<&Lock>) -> Result<Artifact, LoadCause> {
+    let Some(lock) = lock else { return read(path, limits) };
+    let entry = lock.expect(name)?;
+    read_if(path, limits, |found| Ok(lock.compare(entry, path, found)?))
+}
+
+fn read_if(
+    path: &Path,
+    limits: &Limits,
+    check: impl FnOnce(Digest) -> Result<(), LoadCause>,
+) -> Result<Artifact, LoadCause> {
     let fail = |error: std::io::Error| LoadCause::Io { path: path.to_owned(), reason: error.to_string() };
     let too_large = |bytes| LoadCause::TooLarge { path: path.to_owned(), bytes, limit: limits.component_bytes };
     let file = File::open(path).map_err(fail)?;
@@ -54,8 +72,10 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Artifact, LoadCause> 
     if wasm.len() as u64 > limits.component_bytes {
         return Err(too_large(wasm.len() as u64));
     }
+    let digest = Digest::of(&wasm);
+    check(digest)?;
     let outline = outline::read(&wasm, path, limits)?;
-    Ok(Artifact { digest: Digest::of(&wasm), wasm, outline })
+    Ok(Artifact { digest, wasm, outline })
 }
 
 impl Plugin {
@@ -87,8 +107,8 @@ impl Plugin {
             },
             origin,
             sandbox: sandbox.clone(),
-            metric: abilities.metric.then(|| MetricPluginPre::new(pre.clone())).transpose().map_err(wrong)?,
-            prompts: abilities.prompts.then(|| PromptPluginPre::new(pre)).transpose().map_err(wrong)?,
+            calls: Calls::new(&pre, abilities).map_err(wrong)?,
+            tensors: abilities.tensors,
             metrics: Vec::new(),
             generators: Vec::new(),
         };
@@ -96,22 +116,30 @@ impl Plugin {
         Ok(plugin)
     }
 
+    /// What a call may use: about one image, one pair or one page of prompts, or over a set of so many images.
+    pub(crate) fn grant(&self, set: Option<usize>, models: Option<&Arc<dyn Models>>) -> Grant {
+        let limits = &self.sandbox.limits;
+        let budget = set.map_or_else(|| limits.one(self.tensors), |images| limits.set(self.tensors, images));
+        Grant { budget, models: models.cloned() }
+    }
+
+    /// Asks every interface what it has. No model is there yet: what a plugin is must not depend on a suite.
     fn describe(&mut self) -> Result<(), LoadCause> {
         let place = Place { plugin: &self.id.name, of: None, sample: None };
         let limits = &self.sandbox.limits;
         let bad = |reason| LoadCause::BadDescription { reason };
-        if let Some(pre) = &self.metric {
-            let said = self.sandbox.call(&place, |store| {
-                pre.instantiate(&mut *store)?.difftest_plugin_metric().call_describe(&mut *store)
-            });
-            self.metrics = describe::metrics(said.map_err(LoadCause::Describe)?.0, limits).map_err(bad)?;
+        let mut metrics = Vec::new();
+        for kind in self.calls.kinds() {
+            let said = self.sandbox.call(&place, self.grant(None, None), |store| self.calls.describe(kind, store));
+            let (said, _) = said.map_err(LoadCause::Describe)?;
+            metrics.extend(describe::metrics(said, kind, limits).map_err(bad)?);
         }
-        if let Some(pre) = &self.prompts {
-            let said = self.sandbox.call(&place, |store| {
-                pre.instantiate(&mut *store)?.difftest_plugin_prompts().call_describe(&mut *store)
-            });
+        describe::together(&metrics, limits).map_err(bad)?;
+        if self.calls.prompts.is_some() {
+            let said = self.sandbox.call(&place, self.grant(None, None), |store| self.calls.describe_prompts(store));
             self.generators = describe::generators(said.map_err(LoadCause::Describe)?.0, limits).map_err(bad)?;
         }
+        self.metrics = metrics;
         Ok(())
     }
 }

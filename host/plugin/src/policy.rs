@@ -17,14 +17,17 @@ use crate::outline::Outline;
 pub struct Abilities {
     /// Exports `metric`.
     pub metric: bool,
+    /// Exports `pair-metric`.
+    pub pair: bool,
+    /// Exports `set-metric`.
+    pub set: bool,
     /// Exports `prompts`.
     pub prompts: bool,
+    /// Imports `wasi:nn`, so that tensors cross whole.
+    pub tensors: bool,
     /// What its scores can depend on.
     pub class: ReproducibilityClass,
 }
-
-/// Interfaces of the contract that are recognised, and refused with words until they run.
-const LATER_EXPORTS: [&str; 2] = ["pair-metric", "set-metric"];
 
 /// Whether this host can run a component of that outline.
 ///
@@ -37,12 +40,10 @@ pub fn judge(outline: &Outline, path: &Path) -> Result<Abilities, LoadCause> {
         }
     }
     let class = class(outline);
-    let mut later = None;
     let mut refused: Vec<(String, &'static str)> = Vec::new();
     for import in &outline.imports {
         match verdict(import) {
             Verdict::Served => {}
-            Verdict::Later => later = later.or(Some(import)),
             // one import tells of its package; std brings a dozen of each
             Verdict::Refused(_) if refused.iter().any(|(known, _)| package(known) == package(import)) => {}
             Verdict::Refused(reason) => refused.push((import.clone(), reason)),
@@ -51,18 +52,20 @@ pub fn judge(outline: &Outline, path: &Path) -> Result<Abilities, LoadCause> {
     if !refused.is_empty() {
         return Err(LoadCause::ForbiddenImport { path: path.to_owned(), imports: refused });
     }
-    if let Some(interface) = later {
-        return Err(LoadCause::LaterVersion { path: path.to_owned(), interface: interface.clone() });
-    }
     let exports = |wanted: &str| outline.exports.iter().any(|name| ours(name) == Some(wanted));
-    let abilities = Abilities { metric: exports("metric"), prompts: exports("prompts"), class };
-    if abilities.metric || abilities.prompts {
+    let abilities = Abilities {
+        metric: exports("metric"),
+        pair: exports("pair-metric"),
+        set: exports("set-metric"),
+        prompts: exports("prompts"),
+        tensors: outline.imports.iter().any(|import| import.starts_with("wasi:nn/")),
+        class,
+    };
+    let callable = [abilities.metric, abilities.pair, abilities.set, abilities.prompts];
+    if callable.contains(&true) {
         return Ok(abilities);
     }
-    match LATER_EXPORTS.into_iter().find(|wanted| exports(wanted)) {
-        Some(interface) => Err(LoadCause::LaterVersion { path: path.to_owned(), interface: interface.to_owned() }),
-        None => Err(LoadCause::NoExport { path: path.to_owned(), exports: outline.exports.clone() }),
-    }
+    Err(LoadCause::NoExport { path: path.to_owned(), exports: outline.exports.clone() })
 }
 
 /// What the scores of a component can depend on, by its imports alone: nothing its author promises is asked.
@@ -109,17 +112,23 @@ fn foreign_version(name: &str) -> Option<String> {
     (!spoken).then(|| theirs.to_owned())
 }
 
+/// What is served of `wasi:nn`. A release candidate matches itself alone.
+const NN: [&str; 4] = [
+    "wasi:nn/tensor@0.2.0-rc-2024-10-28",
+    "wasi:nn/graph@0.2.0-rc-2024-10-28",
+    "wasi:nn/inference@0.2.0-rc-2024-10-28",
+    "wasi:nn/errors@0.2.0-rc-2024-10-28",
+];
+
 enum Verdict {
     Served,
-    Later,
     Refused(&'static str),
 }
 
 fn verdict(import: &str) -> Verdict {
     if let Some(interface) = ours(import) {
         return match interface {
-            "types" | "media" | "log" => Verdict::Served,
-            "embeddings" => Verdict::Later,
+            "types" | "media" | "log" | "embeddings" => Verdict::Served,
             "attachments" => Verdict::Refused("it is still unstable"),
             _ => Verdict::Refused("the contract has no such interface"),
         };
@@ -132,7 +141,10 @@ fn verdict(import: &str) -> Verdict {
     match package(rest) {
         "cli" | "io" if preview2 => Verdict::Served,
         "random" if preview2 && rest.starts_with("random/insecure-seed@") => Verdict::Served,
-        "nn" => Verdict::Later,
+        "nn" if NN.contains(&import) => Verdict::Served,
+        "nn" => {
+            Verdict::Refused("of wasi:nn only tensor, graph, inference and errors of 0.2.0-rc-2024-10-28 are known")
+        }
         "cli" | "io" => Verdict::Refused("only its 0.2 releases are known"),
         "random" => {
             Verdict::Refused("randomness would make scores differ from run to run; draw from the sample's seed")
@@ -160,7 +172,8 @@ mod tests {
     fn what_rust_always_imports_is_served() {
         let imports = ["difftest:plugin/media@0.1.0", "wasi:cli/stderr@0.2.6", "wasi:io/streams@0.2.6"];
         let abilities = of(&imports, &[METRIC, "exports#init"]).ok();
-        assert_eq!(abilities, Some(Abilities { metric: true, prompts: false, class: ReproducibilityClass::Exact }));
+        let abilities = abilities.map(|it| (it.metric, it.prompts, it.tensors, it.class));
+        assert_eq!(abilities, Some((true, false, false, ReproducibilityClass::Exact)));
         assert!(of(&["wasi:random/insecure-seed@0.2.6"], &[METRIC]).is_ok());
     }
 
@@ -177,6 +190,9 @@ mod tests {
             ("wasi:keyvalue/store@0.2.0", "nothing of the system"),
             ("acme:spy/listen", "no such interface"),
             ("listen", "no such interface"),
+            ("wasi:nn/graph@0.2.0-rc-2024-08-19", "only tensor, graph, inference and errors of 0.2.0-rc-2024-10-28"),
+            ("wasi:nn/graph@0.2.0", "of 0.2.0-rc-2024-10-28 are known"),
+            ("wasi:nn/training@0.2.0-rc-2024-10-28", "only tensor, graph, inference and errors"),
             ("difftest:plugin/attachments@0.1.0", "unstable"),
         ] {
             let error = of(&[import], &[METRIC]).expect_err(import);
@@ -186,7 +202,7 @@ mod tests {
 
     #[test]
     fn versions_in_words() {
-        for theirs in ["0.2.0", "0.1.1", "1.0.0", "0.1.0-rc.1", "nonsense"] {
+        for theirs in ["0.2.0", "0.1.1", "0.1.9", "1.0.0", "0.1.0-rc.1", "nonsense"] {
             let error = of(&[], &[&format!("difftest:plugin/metric@{theirs}")]).expect_err(theirs);
             assert_eq!(error, format!("p.wasm was built for difftest:plugin {theirs}, this host has 0.1.0"));
         }
@@ -194,13 +210,29 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_told_from_what_is_unknown() {
-        let pair = of(&[], &["difftest:plugin/pair-metric@0.1.0"]).expect_err("pair");
-        assert!(pair.contains("`pair-metric`, which this host knows but does not run yet"), "{pair}");
+    fn every_interface_of_the_contract_can_be_called() {
+        for (export, is) in [
+            ("metric", [true, false, false, false]),
+            ("pair-metric", [false, true, false, false]),
+            ("set-metric", [false, false, true, false]),
+            ("prompts", [false, false, false, true]),
+        ] {
+            let it = of(&[], &[&format!("difftest:plugin/{export}@0.1.0")]).expect(export);
+            assert_eq!([it.metric, it.pair, it.set, it.prompts], is, "{export}");
+        }
         let nothing = of(&[], &["run"]).expect_err("nothing");
         assert!(nothing.contains("it exports `run`"), "{nothing}");
-        assert!(of(&["wasi:nn/graph@0.2.0-rc-2024-10-28"], &[METRIC]).is_err_and(|e| e.contains("does not run yet")));
-        // what can be run is run, even beside something that cannot yet
-        assert!(of(&[], &[METRIC, "difftest:plugin/pair-metric@0.1.0"]).is_ok());
+    }
+
+    #[test]
+    fn asking_a_model_is_told_by_the_imports() {
+        for (imports, tensors) in [
+            (&["difftest:plugin/embeddings@0.1.0"][..], false),
+            (&["difftest:plugin/embeddings@0.1.0", NN[0]], true),
+            (&NN, true),
+        ] {
+            let it = of(imports, &[METRIC]).expect("served");
+            assert_eq!((it.class, it.tensors), (ReproducibilityClass::ModelDependent, tensors));
+        }
     }
 }

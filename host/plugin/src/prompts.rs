@@ -30,7 +30,7 @@ pub struct PluginPrompts {
 impl PluginPrompts {
     /// The prompt generator `name` of `plugin`, or its only one where no name is given; `None` where there is no such.
     pub(crate) fn new(plugin: &Arc<Plugin>, name: Option<&str>) -> Option<Self> {
-        let pre = plugin.prompts.clone()?;
+        let pre = plugin.calls.prompts.clone()?;
         let index = match name {
             Some(name) => plugin.generators.iter().position(|generator| generator.name == name)?,
             None if plugin.generators.len() == 1 => 0,
@@ -61,7 +61,7 @@ impl PluginPrompts {
     ) -> Result<Vec<Prompt>, MetricError> {
         let name = &self.plugin.generators[self.index].name;
         let request = generated::Request { seed, offset, limit, config: config.to_owned() };
-        let (answer, _) = self.plugin.sandbox.call(place, |store| {
+        let (answer, _) = self.plugin.sandbox.call(place, self.plugin.grant(None, None), |store| {
             let plugin = self.pre.instantiate(&mut *store)?;
             plugin.difftest_plugin_prompts().call_generate(&mut *store, name, &request)
         })?;

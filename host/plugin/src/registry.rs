@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use difftest_core::metric::AnyMetric;
+use difftest_core::model::Models;
 use serde_json::Value;
 
 use crate::cache::Cache;
@@ -14,8 +16,9 @@ use crate::discovery::{self, Found};
 use crate::engine::Engine;
 use crate::error::{DiscoverError, LoadCause, LoadError, RegistryError};
 use crate::limits::Limits;
+use crate::lock::Lock;
 use crate::log::{Discard, LogSink};
-use crate::metric::PluginMetric;
+use crate::metric;
 use crate::names::Names;
 use crate::plugin::{self, Plugin};
 use crate::policy;
@@ -35,6 +38,8 @@ pub struct Registry {
     loaded: Mutex<HashMap<String, Slot>>,
     /// Made with the first name that nothing has.
     names: OnceLock<Names>,
+    /// The only plugins that may be loaded, where this is set.
+    lock: Option<Arc<Lock>>,
 }
 
 impl Registry {
@@ -51,6 +56,7 @@ impl Registry {
             sandbox: OnceLock::new(),
             loaded: Mutex::default(),
             names: OnceLock::new(),
+            lock: None,
         })
     }
 
@@ -65,6 +71,13 @@ impl Registry {
     #[must_use]
     pub fn with_cache(mut self, folder: Option<PathBuf>) -> Self {
         self.cache.folder = folder;
+        self
+    }
+
+    /// Loads only what `lock` pins. Any other plugin is refused when it is named, before anything in its file is looked at.
+    #[must_use]
+    pub fn with_lock(mut self, lock: Lock) -> Self {
+        self.lock = Some(Arc::new(lock));
         self
     }
 
@@ -114,15 +127,21 @@ impl Registry {
         });
     }
 
-    /// The metric `plugin/metric` with `config` checked against its schema (`null` is the empty config).
+    /// The metric `plugin/metric` with `config` checked against its schema (`null` is the empty config), of whatever kind it is.
+    /// It may ask `models`, which also are part of its variant where it can ask them at all; without, none is declared.
     ///
     /// # Errors
     /// When there is no such metric, its plugin cannot be used, or the config is wrong.
-    pub fn metric(&self, name: &str, config: &Value) -> Result<PluginMetric, RegistryError> {
+    pub fn metric(
+        &self,
+        name: &str,
+        config: &Value,
+        models: Option<&Arc<dyn Models>>,
+    ) -> Result<AnyMetric, RegistryError> {
         let (plugin_name, metric) = name.split_once('/').unwrap_or((name, ""));
         let all = || RegistryError::not_found(name, self.names(name).metrics(name));
         let plugin = self.plugin(plugin_name).ok_or_else(all)??;
-        let Some(found) = PluginMetric::new(&plugin, metric, config) else {
+        let Some(found) = metric::open(&plugin, metric, config, models) else {
             if plugin.metrics.is_empty() {
                 return Err(all());
             }
@@ -215,7 +234,9 @@ impl Registry {
     /// What there is, for an error about `asked`.
     fn names(&self, asked: &str) -> &Names {
         self.names.get_or_init(|| match self.sandbox() {
-            Ok(sandbox) => Names::collect(&self.found, asked, &sandbox.engine, &self.limits, &self.cache),
+            Ok(sandbox) => {
+                Names::collect(&self.found, asked, &sandbox.engine, &self.limits, &self.cache, self.lock.clone())
+            },
             Err(_) => Names::default(),
         })
     }
@@ -229,7 +250,7 @@ impl Registry {
         let loaded = slot.get_or_init(|| {
             let load = || {
                 let (path, version) = located?;
-                let artifact = plugin::read(&path, &self.limits)?;
+                let artifact = plugin::read_locked(name, &path, &self.limits, self.lock.as_deref())?;
                 Plugin::load(name, &path, artifact, version, &self.sandbox()?, &self.cache)
             };
             load().map(Arc::new).map_err(|cause| LoadError { plugin: name.to_owned(), cause })

@@ -59,7 +59,7 @@ pub struct Inspection {
     pub functions: u32,
     /// Where its compiled code came from; `None` where it was not loaded.
     pub compiled: Option<Origin>,
-    /// Its metrics.
+    /// Its metrics, of every kind; the class of each is the plugin's, because one component has one list of imports.
     pub metrics: Vec<MetricInfo>,
     /// Its prompt generators.
     pub prompt_generators: Vec<GeneratorInfo>,
@@ -84,7 +84,7 @@ impl Inspection {
         self.version.clone_from(&plugin.id.version);
         self.class = Some(plugin.id.class);
         self.compiled = Some(plugin.origin);
-        self.metrics = plugin.metrics.iter().map(|metric| crate::metric::info(plugin, metric)).collect();
+        self.metrics = plugin.metrics.iter().map(|metric| crate::metric::info(plugin, metric, None)).collect();
         self.prompt_generators = plugin
             .generators
             .iter()

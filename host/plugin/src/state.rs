@@ -1,19 +1,33 @@
 //! What one store holds: the meters of its limits, its host objects, and what it said.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use difftest_core::model::Models;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Resource, ResourceTable};
 
 use crate::failure::Breach;
-use crate::imports::media::HostImage;
-use crate::limits::Limits;
+use crate::limits::{Budget, Limits};
 use crate::log::Level;
 use crate::text;
+
+/// Something that a plugin can hold a handle of.
+pub(crate) trait HostObject: Send + 'static {
+    /// Bytes of it that count against the plugin.
+    fn held(&self) -> usize {
+        0
+    }
+}
 
 /// Lives as long as one call.
 pub(crate) struct State {
     limits: Arc<Limits>,
+    budget: Budget,
+    models: Option<Arc<dyn Models>>,
+    started: Instant,
+    /// Time of that which went into models and files.
+    aside: Duration,
     objects: ResourceTable,
     memory: usize,
     tables: usize,
@@ -28,13 +42,17 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Nothing used yet.
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    /// Nothing used yet. Without `models`, none is declared.
+    pub(crate) fn new(limits: Arc<Limits>, budget: Budget, models: Option<Arc<dyn Models>>) -> Self {
         let mut objects = ResourceTable::new();
         objects.set_max_capacity(limits.host_objects);
         Self {
-            credits: limits.credits,
+            credits: budget.credits,
             limits,
+            budget,
+            models,
+            started: Instant::now(),
+            aside: Duration::ZERO,
             objects,
             memory: 0,
             tables: 0,
@@ -49,6 +67,30 @@ impl State {
         &self.limits
     }
 
+    /// What the call began with.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The models that may be asked.
+    pub(crate) fn models(&self) -> Option<Arc<dyn Models>> {
+        self.models.clone()
+    }
+
+    /// Does work of the host's own, models and files, whose time the plugin's backstop does not count.
+    pub(crate) fn aside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let started = Instant::now();
+        let answer = work();
+        self.aside += started.elapsed();
+        answer
+    }
+
+    /// What is left of the plugin's own time; `None` where it is over.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let own = self.started.elapsed().saturating_sub(self.aside);
+        self.budget.time.checked_sub(own).filter(|left| !left.is_zero())
+    }
+
     /// Pays for one call of an import and `more` credits of work, before the work is done.
     pub(crate) fn charge(&mut self, more: u64) -> Result<(), Breach> {
         match self.credits.checked_sub(more.saturating_add(Limits::CALL_CREDITS)) {
@@ -58,7 +100,7 @@ impl State {
             }
             None => {
                 self.credits = 0;
-                Err(Breach::Credits { limit: self.limits.credits })
+                Err(Breach::Credits { limit: self.budget.credits })
             }
         }
     }
@@ -73,21 +115,31 @@ impl State {
         Ok(())
     }
 
-    /// Puts an image where the plugin can get a handle of it.
-    pub(crate) fn insert(&mut self, image: HostImage) -> Result<Resource<HostImage>, Breach> {
-        self.objects.push(image).map_err(|_| Breach::HostObjects { limit: self.limits.host_objects })
+    /// Gives back what [`State::hold`] took.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.host_bytes = self.host_bytes.saturating_sub(bytes);
     }
 
-    /// The image behind a handle.
-    pub(crate) fn image(&mut self, handle: &Resource<HostImage>) -> wasmtime::Result<&mut HostImage> {
+    /// Puts an object where the plugin can get a handle of it. What it holds is taken beforehand.
+    pub(crate) fn insert<T: HostObject>(&mut self, object: T) -> Result<Resource<T>, Breach> {
+        self.objects.push(object).map_err(|_| Breach::HostObjects { limit: self.limits.host_objects })
+    }
+
+    /// The object behind a handle.
+    pub(crate) fn get<T: HostObject>(&mut self, handle: &Resource<T>) -> wasmtime::Result<&mut T> {
         Ok(self.objects.get_mut(handle)?)
     }
 
-    /// The plugin let go of an image.
-    pub(crate) fn remove(&mut self, handle: u32) -> wasmtime::Result<()> {
-        let image: HostImage = self.objects.delete(Resource::new_own(handle))?;
-        self.host_bytes = self.host_bytes.saturating_sub(image.held());
-        Ok(())
+    /// The object behind a handle that the plugin gave away.
+    pub(crate) fn take<T: HostObject>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
+        let object = self.objects.delete(handle)?;
+        self.release(object.held());
+        Ok(object)
+    }
+
+    /// The plugin let go of an object.
+    pub(crate) fn remove<T: HostObject>(&mut self, handle: u32) -> wasmtime::Result<()> {
+        self.take::<T>(Resource::new_own(handle)).map(drop)
     }
 
     /// Keeps a line, up to the limit.

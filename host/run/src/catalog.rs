@@ -3,15 +3,18 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use difftest_core::generate::{Prompt, PromptGenerator as _};
-use difftest_core::metric::{Metric as _, MetricError, MetricInfo};
+use difftest_core::metric::{AnyMetric, MetricError, MetricInfo, ReproducibilityClass};
+use difftest_core::model::Models;
 use difftest_core::plan::{self, Unknown};
 use difftest_core::suite::{DeclaredModel, ModelSpec, Suite};
 use difftest_diffusion::clip::{self, ClipScore};
+use difftest_diffusion::declared::{DeclaredError, DeclaredModels, Opened};
 use difftest_diffusion::images::ImageFolder;
-use difftest_diffusion::pipeline::described;
-use difftest_plugin::Registry;
+use difftest_diffusion::pipeline::Options;
+use difftest_plugin::{Registry, RegistryError};
 use serde_json::Value;
 
 /// The host metric that compares an image with its prompt.
@@ -20,28 +23,40 @@ pub const CLIP_SCORE: &str = "clip_score";
 /// The declared model that it uses.
 pub const CLIP: &str = "clip";
 
-/// The catalogue of one suite: the CLIP model depends on what it says.
+/// The models that a suite has: those it declares, and the CLIP model that belongs to a builtin model where it declares none.
+/// Never a guess for other models, because a CLIP model that was made for other pictures gives numbers that mean nothing.
+#[must_use]
+pub fn models_of(suite: &Suite, model: &ModelSpec, options: &Options, opened: &Arc<Opened>) -> Arc<DeclaredModels> {
+    let mut models = suite.models.clone();
+    let builtin = *model == ModelSpec::Diffusion("builtin:shapes".to_owned());
+    if builtin && !models.iter().any(|model| model.name == CLIP) {
+        models.push(DeclaredModel { name: CLIP.to_owned(), reference: clip::DEFAULT_MODEL.to_owned(), span: 0..0 });
+        models.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    let folder = suite.path.parent().unwrap_or(Path::new(""));
+    Arc::new(DeclaredModels::new(models, folder, options, opened))
+}
+
+/// The catalogue of one suite.
 pub struct Catalog<'a> {
     plugins: &'a Registry,
-    /// The CLIP model, or why there is none.
-    clip: Result<String, MetricError>,
+    models: &'a Arc<DeclaredModels>,
     folder: PathBuf,
-    /// Answers given before, by name and config: a suite may ask the same for each of a thousand tests, and describing the CLIP
-    /// model reads its files.
+    /// Answers given before, by name and config: a suite may ask the same for each of a thousand tests.
     known: RefCell<HashMap<(String, String), Result<MetricInfo, Unknown>>>,
 }
 
 impl<'a> Catalog<'a> {
-    /// The catalogue for `suite` run on `model`.
+    /// The catalogue for `suite`, whose models are `models`.
     #[must_use]
-    pub fn new(plugins: &'a Registry, suite: &Suite, model: &ModelSpec) -> Self {
+    pub fn new(plugins: &'a Registry, suite: &Suite, models: &'a Arc<DeclaredModels>) -> Self {
         let folder = suite.path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { plugins, clip: clip_model(&suite.models, model), folder, known: RefCell::default() }
+        Self { plugins, models, folder, known: RefCell::default() }
     }
 
     fn describe(&self, name: &str, config: &Value) -> Result<MetricInfo, Unknown> {
         if name != CLIP_SCORE {
-            return match self.plugins.metric(name, config) {
+            return match plugin_metric(self.plugins, name, config, self.models) {
                 Ok(metric) => Ok(metric.info().clone()),
                 Err(error) => Err(match Unknown::from(error) {
                     Unknown::NotFound { mut available } => {
@@ -60,24 +75,44 @@ impl<'a> Catalog<'a> {
                 hint: Some("its model is chosen with `clip` under `[models]`".into()),
             }));
         }
-        let model = self.clip.clone().map_err(Unknown::Refused)?;
-        ClipScore::describe(&model, &self.folder).map_err(|error| {
-            Unknown::Refused(MetricError { kind: "model".into(), message: described(&error), hint: error.hint() })
-        })
+        match self.models.describe_clip(CLIP) {
+            Some(Ok(description)) => Ok(ClipScore::describe(&description)),
+            Some(Err(error)) => Err(Unknown::Refused(model_error(&error))),
+            None => Err(Unknown::Refused(no_clip())),
+        }
     }
 }
 
-/// Which CLIP model judges: the suite's own choice, or the one that belongs to a builtin model. Never a guess, because a CLIP
-/// model that was made for other pictures gives numbers that mean nothing.
-pub(crate) fn clip_model(declared: &[DeclaredModel], model: &ModelSpec) -> Result<String, MetricError> {
-    match (declared.iter().find(|declared| declared.name == CLIP), model) {
-        (Some(clip), _) => Ok(clip.reference.clone()),
-        (None, ModelSpec::Diffusion(model)) if model == "builtin:shapes" => Ok(clip::DEFAULT_MODEL.to_owned()),
-        (None, _) => Err(MetricError {
-            kind: "invalid-config".into(),
-            message: format!("{CLIP_SCORE} needs a CLIP model, and the suite names none"),
-            hint: Some("add `[models]` with `clip = \"FOLDER\"` (a CLIPModel as transformers saves it)".into()),
-        }),
+/// A plugin's metric. One that may ask models is refused while any declared model cannot be used: what its scores depend on would
+/// not be known.
+pub(crate) fn plugin_metric(
+    plugins: &Registry,
+    name: &str,
+    config: &Value,
+    models: &Arc<DeclaredModels>,
+) -> Result<AnyMetric, RegistryError> {
+    let as_models: Arc<dyn Models> = models.clone();
+    let metric = plugins.metric(name, config, Some(&as_models))?;
+    match models_needed(metric.info()).then(|| models.problems().first()).flatten() {
+        Some(problem) => Err(RegistryError::Refused(model_error(problem))),
+        None => Ok(metric),
+    }
+}
+
+fn models_needed(info: &MetricInfo) -> bool {
+    info.class() == ReproducibilityClass::ModelDependent
+}
+
+fn model_error(error: &DeclaredError) -> MetricError {
+    MetricError { kind: "model".into(), message: error.to_string(), hint: error.hint.clone() }
+}
+
+/// Why `clip_score` has no model.
+pub(crate) fn no_clip() -> MetricError {
+    MetricError {
+        kind: "invalid-config".into(),
+        message: format!("{CLIP_SCORE} needs a CLIP model, and the suite names none"),
+        hint: Some("add `[models]` with `clip = \"FOLDER\"` (a CLIPModel as transformers saves it)".into()),
     }
 }
 

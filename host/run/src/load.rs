@@ -1,26 +1,25 @@
 //! From names in a plan to a generator and metrics that are ready.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use difftest_core::event::{ErrorInfo, PromptOrigin};
-use difftest_core::generate::Generator;
-use difftest_core::metric::{Metric, MetricError};
+use difftest_core::generate::{Generator, GeneratorInfo};
+use difftest_core::metric::{AnyMetric, MetricError, MetricKind};
+use difftest_core::model::ModelError;
+use difftest_core::plan::TestPlan;
 use difftest_core::suite::{ModelSpec, PromptSource};
 use difftest_diffusion::clip::ClipScore;
 use difftest_diffusion::pipeline::{Options, StableDiffusion, described};
 use difftest_plugin::{Registry, RegistryError};
 
-use crate::catalog::{self, CLIP_SCORE};
+use crate::catalog::{self, CLIP, CLIP_SCORE};
 use crate::conduct::{LogRelay, SuiteRun};
+use crate::references::Reference;
 
 /// Native stack of the threads that run plugins: a plugin may use 512 KiB of WebAssembly stack, and an overflow of the thread's
 /// own stack would end the process instead of the plugin.
-const WORKER_STACK: usize = 8 << 20;
-
-/// A metric that several tests share.
-type Shared = Arc<dyn Metric>;
+pub(crate) const WORKER_STACK: usize = 8 << 20;
 
 /// Opens models and metrics; what several suites share is opened once.
 pub struct Loader<'a> {
@@ -30,14 +29,15 @@ pub struct Loader<'a> {
     threads: usize,
     /// The last diffusion model, by folder and reference: suites on the same one share it.
     diffusion: Mutex<Option<(String, Arc<dyn Generator>)>>,
-    clips: Mutex<HashMap<String, Shared>>,
 }
 
 /// What a suite needs to run.
 pub(crate) struct Loaded {
     pub(crate) generator: Arc<dyn Generator>,
     /// For each test, its metrics in order; `None` where one could not be loaded.
-    pub(crate) metrics: Vec<Vec<Option<Shared>>>,
+    pub(crate) metrics: Vec<Vec<Option<AnyMetric>>>,
+    /// For each test, what it compares with and what is recorded of that.
+    pub(crate) references: Vec<Option<(Reference, GeneratorInfo)>>,
     /// The test and the reason for each `None`.
     pub(crate) broken: Vec<(usize, MetricError)>,
     pub(crate) pool: rayon::ThreadPool,
@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
     /// Opens nothing yet. Plugins log to `logs`.
     #[must_use]
     pub fn new(registry: &'a Registry, logs: &'a LogRelay, options: Options, threads: usize) -> Self {
-        Self { registry, logs, options, threads, diffusion: Mutex::default(), clips: Mutex::default() }
+        Self { registry, logs, options, threads, diffusion: Mutex::default() }
     }
 
     /// Everything one suite needs. A metric that cannot be loaded costs its tests their verdict, a generator all of them.
@@ -55,6 +55,7 @@ impl<'a> Loader<'a> {
         let generator = self.generator(&suite.plan.model, &suite.folder)?;
         let mut broken = Vec::new();
         let mut metrics = Vec::new();
+        let mut references = Vec::new();
         for (index, test) in suite.plan.tests.iter().enumerate() {
             let loaded =
                 test.metrics.iter().map(|(wanted, _)| match self.metric(&wanted.name, &wanted.config, suite) {
@@ -65,6 +66,10 @@ impl<'a> Loader<'a> {
                     }
                 });
             metrics.push(loaded.collect());
+            references.push(reference(test, &suite.folder).unwrap_or_else(|error| {
+                broken.push((index, error));
+                None
+            }));
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads)
@@ -72,7 +77,7 @@ impl<'a> Loader<'a> {
             .thread_name(|i| format!("worker-{i}"))
             .build()
             .map_err(|error| info("threads", format!("cannot start {} threads: {error}", self.threads), None))?;
-        Ok(Loaded { generator, metrics, broken, pool })
+        Ok(Loaded { generator, metrics, references, broken, pool })
     }
 
     /// The plugin that made a test's prompts, pinned. It was loaded for the plan, so this costs nothing.
@@ -105,36 +110,37 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn metric(&self, name: &str, config: &serde_json::Value, suite: &SuiteRun) -> Result<Shared, MetricError> {
+    fn metric(&self, name: &str, config: &serde_json::Value, suite: &SuiteRun) -> Result<AnyMetric, MetricError> {
         if name == CLIP_SCORE {
-            return self.clip(suite);
-        }
-        match self.registry.metric(name, config) {
-            Ok(metric) => Ok(Arc::new(metric)),
-            Err(RegistryError::Refused(error)) => Err(error),
-            Err(RegistryError::Load(error)) => Err(error.into()),
-            Err(error @ RegistryError::NotFound { .. }) => {
-                Err(MetricError { kind: "not-found".into(), message: error.to_string(), hint: None })
+            if suite.models.describe_clip(CLIP).is_none() {
+                return Err(catalog::no_clip());
             }
+            let clip = suite.models.clip(CLIP);
+            let fail = |error: ModelError| MetricError { kind: "model".into(), message: error.to_string(), hint: None };
+            return Ok(AnyMetric::Each(Arc::new(ClipScore::new(clip.map_err(fail)?))));
         }
+        catalog::plugin_metric(self.registry, name, config, &suite.models).map_err(|error| match error {
+            RegistryError::Refused(error) => error,
+            RegistryError::Load(error) => error.into(),
+            error @ RegistryError::NotFound { .. } => {
+                MetricError { kind: "not-found".into(), message: error.to_string(), hint: None }
+            }
+        })
     }
+}
 
-    fn clip(&self, suite: &SuiteRun) -> Result<Shared, MetricError> {
-        let reference = catalog::clip_model(&suite.models, &suite.plan.model)?;
-        let key = format!("{}|{reference}", suite.folder.display());
-        let mut open = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(metric) = open.get(&key) {
-            return Ok(Arc::clone(metric));
-        }
-        let clip = ClipScore::load(&reference, &suite.folder, &self.options).map_err(|error| MetricError {
-            kind: "model".into(),
-            message: described(&error),
-            hint: error.hint(),
-        })?;
-        let metric: Shared = Arc::new(clip);
-        open.insert(key, Arc::clone(&metric));
-        Ok(metric)
+/// The images that a test's pair and set metrics compare with, and what is recorded of them.
+fn reference(test: &TestPlan, base: &Path) -> Result<Option<(Reference, GeneratorInfo)>, MetricError> {
+    let Some(wanted) = &test.reference else { return Ok(None) };
+    let needs = |kind| test.metrics.iter().any(|(_, info)| info.kind == kind);
+    if !needs(MetricKind::Pair) && !needs(MetricKind::Set) {
+        return Ok(None);
     }
+    let folder = catalog::open_images(base, &wanted.images, wanted.manifest.as_deref())
+        .map_err(|error| MetricError { message: format!("reference: {}", error.message), ..error })?;
+    let reference = Reference::new(folder);
+    let info = reference.info(needs(MetricKind::Set))?;
+    Ok(Some((reference, info)))
 }
 
 fn info(kind: &str, message: String, hint: Option<String>) -> ErrorInfo {

@@ -12,21 +12,18 @@ use wasmtime::component::{Linker, Resource, ResourceType};
 
 use crate::bindings::media::{Filter, Size};
 use crate::failure::Breach;
+use crate::imports::set;
 use crate::limits::Limits;
-use crate::state::State;
+use crate::state::{HostObject, State};
 
 /// An image that a plugin may hold a handle of.
 #[expect(unreachable_pub, reason = "the generated bindings name it, and are public inside their private module")]
 pub struct HostImage {
     image: Image,
     luma: Option<Arc<[u8]>>,
-    /// Made for the plugin, so its bytes count; the case's own image is the host's.
+    /// Made or read for the plugin, so its bytes count; the case's own image is the host's.
     made: bool,
 }
-
-/// Sets of images come with the set metrics; until then no plugin ever holds one.
-#[expect(unreachable_pub, reason = "as above")]
-pub enum HostImageSet {}
 
 impl HostImage {
     /// The image of the case.
@@ -34,15 +31,27 @@ impl HostImage {
         Self { image, luma: None, made: false }
     }
 
-    /// Bytes that count against the plugin.
-    pub(crate) fn held(&self) -> usize {
+    /// An image that exists because the plugin asked for it, and whose bytes are held for it.
+    pub(crate) fn made(image: Image) -> Self {
+        Self { image, luma: None, made: true }
+    }
+
+    /// The pixels.
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+}
+
+impl HostObject for HostImage {
+    fn held(&self) -> usize {
         let made = if self.made { self.image.rgb8().len() } else { 0 };
         made + self.luma.as_ref().map_or(0, |luma| luma.len())
     }
+}
 
-    fn pixels(&self) -> u64 {
-        u64::from(self.image.width()) * u64::from(self.image.height())
-    }
+/// How many there are.
+pub(crate) fn pixels(image: &Image) -> u64 {
+    u64::from(image.width()) * u64::from(image.height())
 }
 
 type Store<'a> = StoreContextMut<'a, State>;
@@ -50,14 +59,16 @@ type Handle = Resource<HostImage>;
 
 pub(crate) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut media = linker.instance("difftest:plugin/media@0.1.0")?;
-    media.resource("image", ResourceType::host::<HostImage>(), |mut store, handle| store.data_mut().remove(handle))?;
+    media.resource("image", ResourceType::host::<HostImage>(), |mut store, handle| {
+        store.data_mut().remove::<HostImage>(handle)
+    })?;
     media.func_wrap("[method]image.size", |mut store: Store<'_>, (image,): (Handle,)| {
         store.data_mut().charge(0)?;
-        let image = &store.data_mut().image(&image)?.image;
+        let image = &store.data_mut().get(&image)?.image;
         Ok((Size { width: image.width(), height: image.height() },))
     })?;
     media.func_wrap("[method]image.rgb8", |mut store: Store<'_>, (image,): (Handle,)| {
-        let pixels = store.data_mut().image(&image)?.image.shared();
+        let pixels = store.data_mut().get(&image)?.image.shared();
         store.data_mut().charge(pixels.len() as u64 * Limits::BYTE_CREDITS)?;
         Ok((pixels,))
     })?;
@@ -66,7 +77,7 @@ pub(crate) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     })?;
     media.func_wrap("[method]image.rows", |mut store: Store<'_>, (image, first, count): (Handle, u32, u32)| {
         let state = store.data_mut();
-        let image = state.image(&image)?.image.clone();
+        let image = state.get(&image)?.image.clone();
         let row = image.width() as usize * 3;
         let first = first.min(image.height());
         let end = first.saturating_add(count).min(image.height());
@@ -79,27 +90,17 @@ pub(crate) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     })?;
     media.func_wrap("[method]image.digest", |mut store: Store<'_>, (image,): (Handle,)| {
         let state = store.data_mut();
-        let image = state.image(&image)?.image.clone();
+        let image = state.get(&image)?.image.clone();
         state.charge(image.rgb8().len() as u64 * Limits::PIXEL_CREDITS)?;
         Ok((image.digest().to_string(),))
     })?;
-
-    // a component built against the whole interface imports these too
-    media.resource("image-set", ResourceType::host::<HostImageSet>(), |_, _| Ok(()))?;
-    media.func_wrap("[method]image-set.len", |_: Store<'_>, (_,): (Resource<HostImageSet>,)| no_sets::<(u32,)>())?;
-    media.func_wrap("[method]image-set.at", |_: Store<'_>, (_, _): (Resource<HostImageSet>, u32)| {
-        no_sets::<(Option<Handle>,)>()
-    })
-}
-
-fn no_sets<T>() -> wasmtime::Result<T> {
-    Err(Breach::Import { name: "media#image-set".into(), reason: "no set of images was given".into() }.into())
+    set::add(&mut media)
 }
 
 /// Weighed once for each image, however often it is asked for.
 fn luma8(state: &mut State, handle: &Handle) -> wasmtime::Result<(Arc<[u8]>,)> {
-    let image = state.image(handle)?;
-    let pixels = image.pixels();
+    let image = state.get(handle)?;
+    let pixels = pixels(&image.image);
     if let Some(luma) = image.luma.clone() {
         state.charge(pixels * Limits::BYTE_CREDITS)?;
         return Ok((luma,));
@@ -108,12 +109,12 @@ fn luma8(state: &mut State, handle: &Handle) -> wasmtime::Result<(Arc<[u8]>,)> {
     state.charge(pixels * (Limits::BYTE_CREDITS + Limits::PIXEL_CREDITS))?;
     state.hold(pixels as usize)?;
     let luma = luma::shared(&source);
-    state.image(handle)?.luma = Some(luma.clone());
+    state.get(handle)?.luma = Some(luma.clone());
     Ok((luma,))
 }
 
 fn resized(state: &mut State, handle: &Handle, to: Size, filter: Filter) -> wasmtime::Result<(Handle,)> {
-    let source = state.image(handle)?.image.clone();
+    let source = state.get(handle)?.image.clone();
     let limits = state.limits();
     let (side, most) = (limits.resize_side, limits.resize_pixels);
     let pixels = |width: u32, height: u32| u64::from(width) * u64::from(height);
@@ -135,5 +136,5 @@ fn resized(state: &mut State, handle: &Handle, to: Size, filter: Filter) -> wasm
     state.charge(touched.saturating_mul(taps * Limits::PIXEL_CREDITS))?;
     state.hold(made as usize * 3)?;
     let image = resize::resize(&source, to.width, to.height, filter)?;
-    Ok((state.insert(HostImage { image, luma: None, made: true })?,))
+    Ok((state.insert(HostImage::made(image))?,))
 }

@@ -47,6 +47,9 @@ pub(crate) fn add(linker: &mut Linker<State>, engine: &Engine, component: &Compo
             continue;
         };
         let plain = plain.split('@').next().unwrap_or(plain);
+        if plain.starts_with("nn/") {
+            continue; // of the models, see `nn`
+        }
         let mut at = linker.instance(interface)?;
         for (name, item) in instance.exports(engine.inner()) {
             match item.ty {
