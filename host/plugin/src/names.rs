@@ -16,6 +16,7 @@ use crate::call::Sandbox;
 use crate::discovery::{self, Found};
 use crate::engine::Engine;
 use crate::limits::Limits;
+use crate::lock::Lock;
 use crate::log::Discard;
 use crate::plugin::{self, Plugin};
 
@@ -44,7 +45,14 @@ struct Opened {
 
 impl Names {
     /// Opens the plugins of `found`, those first whose names are most like that of `asked`.
-    pub(crate) fn collect(found: &Found, asked: &str, engine: &Engine, limits: &Limits, cache: &Cache) -> Self {
+    pub(crate) fn collect(
+        found: &Found,
+        asked: &str,
+        engine: &Engine,
+        limits: &Limits,
+        cache: &Cache,
+        lock: Option<Arc<Lock>>,
+    ) -> Self {
         let wanted = plugin_of(asked);
         let mut files: Vec<_> =
             found.iter().map(|(name, sources)| (name.clone(), discovery::single(sources).ok())).collect();
@@ -58,7 +66,7 @@ impl Names {
         let files = files.into_iter().filter_map(|(name, file)| Some((name, file?))).collect();
         // Without a thread there are no names, and the error is told without them.
         let _ =
-            thread::Builder::new().name("plugin-names".into()).spawn(move || open(files, &sandbox, &cache, &sender));
+            thread::Builder::new().name("plugin-names".into()).spawn(move || open(files, &sandbox, &cache, lock.as_deref(), &sender));
         while let Ok(opened) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             names.closed.retain(|name| *name != opened.plugin);
             names.opened.push(opened);
@@ -103,10 +111,11 @@ fn open(
     files: Vec<(String, (PathBuf, Option<String>))>,
     sandbox: &Arc<Sandbox>,
     cache: &Cache,
+    lock: Option<&Lock>,
     sender: &Sender<Opened>,
 ) {
     for (name, (path, version)) in files {
-        let loaded = plugin::read(&path, &sandbox.limits)
+        let loaded = plugin::read_locked(&name, &path, &sandbox.limits, lock)
             .and_then(|artifact| Plugin::load(&name, &path, artifact, version, sandbox, cache));
         let Ok(plugin) = loaded else { continue };
         let opened = Opened {
