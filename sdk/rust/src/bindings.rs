@@ -195,6 +195,16 @@ impl From<Score> for types::Score {
     }
 }
 
+/// An error of the host as our own, of the same kind. (`?` would make each of them [`Error::Other`].)
+pub(crate) fn own(error: types::Error) -> Error {
+    match error {
+        types::Error::InvalidConfig(message) => Error::InvalidConfig(message),
+        types::Error::UnsupportedInput(message) => Error::UnsupportedInput(message),
+        types::Error::ModelNotFound(message) => Error::ModelNotFound(message),
+        types::Error::Other(message) => Error::Other(message),
+    }
+}
+
 impl From<Error> for types::Error {
     fn from(error: Error) -> Self {
         match error {

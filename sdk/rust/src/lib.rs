@@ -27,10 +27,14 @@
 extern crate self as difftest_sdk;
 
 mod color;
+#[cfg(not(target_family = "wasm"))]
+mod double;
 mod error;
 mod image;
 pub mod log;
 mod metric;
+pub mod models;
+pub mod nn;
 mod prompt;
 mod random;
 
@@ -59,6 +63,7 @@ pub use difftest_sdk_macros::config;
 /// What [`metrics!`] and [`prompts!`] bring into scope, for modules beside the block.
 pub mod prelude {
     pub use crate::{Direction, Error, Filter, Image, ImageSet, Lab, Prompt, Random, Rgb, Sample, Score, Size};
+    pub use crate::{models, nn};
 }
 
 /// The examples of `README.md`, compiled.
