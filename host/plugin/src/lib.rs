@@ -17,6 +17,7 @@
 //! | [`discovery`] | which file a name means, without reading it |
 //! | [`outline`], [`policy`] | what a file is and imports, parsed; what of that is allowed |
 //! | [`report`] | what `difftest plugin list` and `inspect` print |
+//! | [`conformance`] | what `difftest plugin check`, `test` and `bench` do |
 //! | [`error`] | why a plugin is not there, not loaded or not believed |
 //! | [`log`] | where the lines that plugins log go |
 //!
@@ -32,6 +33,7 @@ mod cache;
 mod call;
 mod calls;
 pub mod compile;
+pub mod conformance;
 mod describe;
 pub mod discovery;
 mod engine;

@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::{metric, schema, text};
 
 /// Prompts asked for at once: pages of this size fit the transfer limit at the longest prompts that people write.
-const PAGE: u32 = 256;
+pub(crate) const PAGE: u32 = 256;
 /// Characters of an id and of an attribute's name.
 const ID_CHARS: usize = 128;
 /// Attributes of one prompt.
@@ -58,10 +58,10 @@ impl PluginPrompts {
         limit: u32,
         config: &str,
         place: &Place<'_>,
-    ) -> Result<Vec<Prompt>, MetricError> {
+    ) -> Result<(Vec<Prompt>, u64), MetricError> {
         let name = &self.plugin.generators[self.index].name;
         let request = generated::Request { seed, offset, limit, config: config.to_owned() };
-        let (answer, _) = self.plugin.sandbox.call(place, self.plugin.grant(None, None), |store| {
+        let (answer, fuel) = self.plugin.sandbox.call(place, self.plugin.grant(None, None), |store| {
             let plugin = self.pre.instantiate(&mut *store)?;
             plugin.difftest_plugin_prompts().call_generate(&mut *store, name, &request)
         })?;
@@ -72,18 +72,20 @@ impl PluginPrompts {
         }
         let chars = self.plugin.sandbox.limits.prompt_chars;
         let at = |i: usize| offset as usize + i + 1;
-        prompts
-            .into_iter()
-            .enumerate()
-            .map(|(i, prompt)| {
-                believe(prompt, chars).map_err(|why| place.error("output", format!("prompt {} {why}", at(i)), None))
-            })
-            .collect()
+        let believed = prompts.into_iter().enumerate().map(|(i, prompt)| {
+            believe(prompt, chars).map_err(|why| place.error("output", format!("prompt {} {why}", at(i)), None))
+        });
+        Ok((believed.collect::<Result<_, _>>()?, fuel))
     }
-}
 
-impl PromptGenerator for PluginPrompts {
-    fn prompts(&self, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, MetricError> {
+    /// At most `limit` prompts, asked for in pages of `page`, and the fuel of all pages together.
+    pub(crate) fn gather(
+        &self,
+        config: &Value,
+        seed: u64,
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<Prompt>, u64), MetricError> {
         let generator = &self.plugin.generators[self.index];
         let place = Place { plugin: &self.plugin.id.name, of: Some(&generator.name), sample: None };
         let most = self.plugin.sandbox.limits.prompts;
@@ -95,12 +97,14 @@ impl PromptGenerator for PluginPrompts {
         let config = schema::check(generator.schema.as_ref(), config, &place)?;
         let mut prompts: Vec<Prompt> = Vec::new();
         let mut ids = HashSet::new();
+        let mut burnt = 0;
         while (prompts.len() as u32) < limit {
             let offset = prompts.len() as u32;
-            let wanted = PAGE.min(limit - offset);
-            let page = self.page(seed, offset, wanted, &config, &place)?;
-            let last = (page.len() as u32) < wanted;
-            for prompt in page {
+            let wanted = page.min(limit - offset);
+            let (new, fuel) = self.page(seed, offset, wanted, &config, &place)?;
+            burnt += fuel;
+            let last = (new.len() as u32) < wanted;
+            for prompt in new {
                 if !ids.insert(prompt.id.clone()) {
                     let what = format!("two of its prompts have the id `{}`", prompt.id);
                     let hint = "ids name cases and files, so each must be used once";
@@ -115,7 +119,13 @@ impl PromptGenerator for PluginPrompts {
         if prompts.is_empty() && limit > 0 {
             return Err(place.error("no-prompts", "it gave no prompts", Some("see its config".into())));
         }
-        Ok(prompts)
+        Ok((prompts, burnt))
+    }
+}
+
+impl PromptGenerator for PluginPrompts {
+    fn prompts(&self, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, MetricError> {
+        self.gather(config, seed, limit, PAGE).map(|(prompts, _)| prompts)
     }
 }
 
