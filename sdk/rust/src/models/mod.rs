@@ -57,8 +57,11 @@ pub fn embed_set(model: &str, images: &ImageSet) -> Result<Embeddings, Error> {
     let rows = images.len();
     let values = host::embed_set(model, images)?;
     let got = values.len();
-    // An empty answer does not tell how long its rows would be.
-    let dimensions = if rows == 0 { dimensions(model)? } else { got / rows };
+    let dimensions = match got.checked_div(rows) {
+        Some(dimensions) => dimensions,
+        // An empty answer does not tell how long its rows would be.
+        None => dimensions(model)?,
+    };
     match Embeddings::new(dimensions, values) {
         Ok(embeddings) if embeddings.rows() == rows => Ok(embeddings),
         _ => {

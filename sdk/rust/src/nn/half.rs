@@ -43,7 +43,7 @@ impl F16 {
             // Multiples of 2^-24, exact in f32.
             0 => (f32::from(self.0 & 0x3ff) / 16_777_216.0).to_bits(),
             31 => 0x7f80_0000 | fraction << 13,
-            _ => exponent + 112 << 23 | fraction << 13,
+            _ => (exponent + 112) << 23 | fraction << 13,
         };
         f32::from_bits(sign << 16 | magnitude)
     }

@@ -150,7 +150,13 @@ macro_rules! element {
     ($own:ty, $number:ty, $ty:ident, $bits:expr, $of:expr) => {
         impl sealed::Bytes for $own {
             fn write(values: &[Self]) -> Vec<u8> {
-                values.iter().flat_map(|&value| <$number>::to_le_bytes(($bits)(value))).collect()
+                // Chunks of a fixed size make one copy of it; pushing bytes does not.
+                let mut bytes = vec![0; size_of_val(values)];
+                let chunks = bytes.as_chunks_mut::<{ size_of::<$number>() }>().0;
+                for (chunk, &value) in chunks.iter_mut().zip(values) {
+                    *chunk = <$number>::to_le_bytes(($bits)(value));
+                }
+                bytes
             }
 
             fn read(bytes: &[u8]) -> Vec<Self> {
