@@ -1,14 +1,31 @@
-//! Puts the stages' messages in order, counts what each case still lacks, and judges a test when its last case is done.
+//! Puts the stages' messages in order, counts what each case still lacks, and judges a test when its last case is done and its
+//! images as a set are scored.
 
-use difftest_core::event::{ErrorInfo, Event, Outcome, Verdict};
+use difftest_core::event::{ErrorInfo, Event, ImageRecord, Outcome, Verdict};
 use difftest_core::generate::GenerateError;
-use difftest_core::metric::MetricError;
+use difftest_core::metric::{MetricError, MetricKind};
 use difftest_core::plan::SuitePlan;
 
 use crate::stages::Message;
 
 /// Where events go. An error means that the recording cannot be kept and the run has to stop.
 pub(crate) type Sink<'a> = dyn FnMut(Event) -> Result<(), ErrorInfo> + 'a;
+
+/// What follows from a message, beyond the events that were sent.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Next {
+    /// Nothing.
+    Nothing,
+    /// A test was judged.
+    Judged(Verdict),
+    /// All images of a test are there, and its set metrics are to look at them: in the order of the cases.
+    MeasureSet {
+        /// Which test.
+        test: usize,
+        /// Its images.
+        images: Vec<ImageRecord>,
+    },
+}
 
 /// The state of one suite's run.
 pub(crate) struct Collector<'a> {
@@ -28,46 +45,68 @@ struct CaseState {
     early: Vec<Event>,
     /// Value by metric; `None` where there is none.
     values: Vec<Option<f64>>,
+    /// Kept for set metrics.
+    image: Option<ImageRecord>,
 }
 
 struct TestState {
     unfinished: usize,
+    /// Set metrics that have not answered yet.
+    sets_waiting: usize,
+    /// Value by metric, of set metrics.
+    set_values: Vec<Option<f64>>,
     judged: bool,
     errors: Vec<ErrorInfo>,
 }
 
 impl<'a> Collector<'a> {
-    /// Nothing has happened yet. `broken[test]` are errors known before any case ran, such as a metric that cannot be loaded.
-    pub(crate) fn new(plan: &'a SuitePlan, broken: Vec<Vec<ErrorInfo>>, ready: impl Fn(usize) -> usize) -> Self {
+    /// Nothing has happened yet. `broken[test]` are errors known before any case ran, such as a metric that cannot be loaded;
+    /// `ready(test)` and `sets(test)` how many metrics will look at each of its cases, and at all of them together.
+    pub(crate) fn new(
+        plan: &'a SuitePlan,
+        broken: Vec<Vec<ErrorInfo>>,
+        ready: impl Fn(usize) -> usize,
+        sets: impl Fn(usize) -> usize,
+    ) -> Self {
         let cases = plan.cases.iter().map(|case| CaseState {
             waiting: ready(case.test),
             values: vec![None; plan.tests[case.test].metrics.len()],
             ..CaseState::default()
         });
-        let mut tests: Vec<_> =
-            broken.into_iter().map(|errors| TestState { unfinished: 0, judged: false, errors }).collect();
+        let state = |(test, errors)| TestState {
+            unfinished: 0,
+            sets_waiting: sets(test),
+            set_values: vec![None; plan.tests[test].metrics.len()],
+            judged: false,
+            errors,
+        };
+        let mut tests: Vec<_> = broken.into_iter().enumerate().map(state).collect();
         for case in &plan.cases {
             tests[case.test].unfinished += 1;
         }
         Self { plan, cases: cases.collect(), tests, fatal: None }
     }
 
-    /// Takes in one message and sends what follows from it. Answers the verdict of a test that was just completed.
-    pub(crate) fn take(&mut self, message: Message, sink: &mut Sink<'_>) -> Result<Option<Verdict>, ErrorInfo> {
+    /// Takes in one message and sends what follows from it.
+    pub(crate) fn take(&mut self, message: Message, sink: &mut Sink<'_>) -> Result<Next, ErrorInfo> {
         match message {
-            Message::Dropped => Ok(None),
+            Message::Dropped | Message::CasesDone => Ok(Next::Nothing),
             Message::Fatal(error) => {
                 let error = from_generation(&error, None);
                 self.fatal.get_or_insert(error.clone());
                 Err(error)
             }
             Message::Event(Event::Generated { case, outcome, seconds }) => {
-                let failed = if let Outcome::Error(error) = &outcome {
-                    let test = &mut self.tests[self.plan.cases[case].test];
-                    test.errors.push(from_generation(error, Some(case)));
-                    true
-                } else {
-                    false
+                let of = self.plan.cases[case].test;
+                let failed = match &outcome {
+                    Outcome::Error(error) => {
+                        self.tests[of].errors.push(from_generation(error, Some(case)));
+                        true
+                    }
+                    Outcome::Ok(image) => {
+                        self.cases[case].image = (self.tests[of].sets_waiting > 0).then(|| image.clone());
+                        false
+                    }
                 };
                 sink(Event::Generated { case, outcome, seconds })?;
                 self.cases[case].generated = true;
@@ -82,12 +121,23 @@ impl<'a> Collector<'a> {
             Message::Event(event @ Event::Scored { case, .. }) => {
                 if !self.cases[case].generated {
                     self.cases[case].early.push(event);
-                    return Ok(None);
+                    return Ok(Next::Nothing);
                 }
                 self.score(case, event, sink)?;
                 self.finish_if_done(case, sink)
             }
-            Message::Event(other) => sink(other).map(|()| None),
+            Message::Event(Event::SetScored { test, metric, outcome, seconds }) => {
+                let state = &mut self.tests[test];
+                state.sets_waiting = state.sets_waiting.saturating_sub(1);
+                match &outcome {
+                    Outcome::Ok(score) => state.set_values[metric] = Some(score.value),
+                    Outcome::Error(error) => state.errors.push(from_metric(error, None)),
+                }
+                let done = state.sets_waiting == 0;
+                sink(Event::SetScored { test, metric, outcome, seconds })?;
+                if done { self.judge(test, sink).map(Next::Judged) } else { Ok(Next::Nothing) }
+            }
+            Message::Event(other) => sink(other).map(|()| Next::Nothing),
         }
     }
 
@@ -125,24 +175,50 @@ impl<'a> Collector<'a> {
         sink(event)
     }
 
-    fn finish_if_done(&mut self, case: usize, sink: &mut Sink<'_>) -> Result<Option<Verdict>, ErrorInfo> {
+    fn finish_if_done(&mut self, case: usize, sink: &mut Sink<'_>) -> Result<Next, ErrorInfo> {
         let state = &mut self.cases[case];
         if state.finished || !state.generated || state.waiting > 0 {
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
         state.finished = true;
         sink(Event::CaseFinished { case })?;
         let test = self.plan.cases[case].test;
         self.tests[test].unfinished -= 1;
-        if self.tests[test].unfinished == 0 { self.judge(test, sink).map(Some) } else { Ok(None) }
+        if self.tests[test].unfinished > 0 {
+            return Ok(Next::Nothing);
+        }
+        if self.tests[test].sets_waiting == 0 {
+            return self.judge(test, sink).map(Next::Judged);
+        }
+        let of_test = self.plan.cases.iter().zip(&mut self.cases).filter(|(case, _)| case.test == test);
+        let images: Vec<Option<ImageRecord>> = of_test.map(|(_, state)| state.image.take()).collect();
+        let wanted = images.len();
+        let images: Vec<ImageRecord> = images.into_iter().flatten().collect();
+        if images.len() == wanted {
+            return Ok(Next::MeasureSet { test, images });
+        }
+        // A set with holes is another set: its score would be of something that the suite does not describe.
+        self.tests[test].errors.push(ErrorInfo {
+            kind: "incomplete-set".into(),
+            message: format!(
+                "{} of {wanted} images are missing, so they have no score as a set",
+                wanted - images.len()
+            ),
+            hint: None,
+            case: None,
+        });
+        self.judge(test, sink).map(Next::Judged)
     }
 
     fn judge(&mut self, test: usize, sink: &mut Sink<'_>) -> Result<Verdict, ErrorInfo> {
-        let TestState { unfinished, errors, judged } = &mut self.tests[test];
+        let TestState { unfinished, sets_waiting, set_values, errors, judged } = &mut self.tests[test];
         *judged = true;
         let plan = &self.plan.tests[test];
         let values = |metric: &str| -> Vec<Option<f64>> {
             let index = plan.metrics.iter().position(|(wanted, _)| wanted.name == metric);
+            if let Some(index) = index.filter(|&index| plan.metrics[index].1.kind == MetricKind::Set) {
+                return vec![set_values[index]];
+            }
             let cases =
                 self.plan.cases.iter().zip(&self.cases).filter(|(case, state)| case.test == test && state.finished);
             cases.map(|(_, state)| index.and_then(|i| state.values[i])).collect()
@@ -150,7 +226,7 @@ impl<'a> Collector<'a> {
         let (mut verdict, gates) = difftest_core::gate::judge(&plan.gates, values);
         if !errors.is_empty() {
             verdict = Verdict::Error;
-        } else if *unfinished > 0 {
+        } else if *unfinished > 0 || *sets_waiting > 0 {
             verdict = Verdict::NotRun;
         }
         let errors = std::mem::take(errors);

@@ -2,24 +2,26 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
 use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::metric::AnyMetric;
 use difftest_core::plan::SuitePlan;
-use difftest_core::suite::DeclaredModel;
+use difftest_diffusion::declared::DeclaredModels;
 use difftest_store::run_folder::{self, RunFolder};
 
 use crate::cancel::Cancel;
-use crate::collect::{Collector, from_metric};
+use crate::collect::{Collector, Next, from_metric};
 use crate::describe;
 use crate::load::{Loaded, Loader};
+use crate::sets;
 use crate::stages::{Message, Stages};
 
 /// One suite, planned, with what else is needed to run it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SuiteRun {
     /// What to do.
     pub plan: SuitePlan,
@@ -27,8 +29,8 @@ pub struct SuiteRun {
     pub digest: Digest,
     /// Folder that relative paths of the suite start from.
     pub folder: PathBuf,
-    /// `[models]`.
-    pub models: Vec<DeclaredModel>,
+    /// The models it declares.
+    pub models: Arc<DeclaredModels>,
 }
 
 /// How to run.
@@ -150,21 +152,21 @@ fn run_suite(
     sink: &mut dyn FnMut(Event) -> Result<(), ErrorInfo>,
 ) -> Result<(), ErrorInfo> {
     let plan = &suite.plan;
-    let Loaded { generator, metrics, broken, pool } = match loader.open(suite) {
+    let loaded = match loader.open(suite) {
         Ok(loaded) => loaded,
         Err(error) => return sink(Event::SuiteError { suite: plan.suite.clone(), error }),
     };
     let mut errors: Vec<Vec<ErrorInfo>> =
         plan.tests.iter().map(|test| test.refused.iter().map(|e| from_metric(e, None)).collect()).collect();
-    for (test, error) in broken {
-        errors[test].push(from_metric(&error, None));
+    for (test, error) in &loaded.broken {
+        errors[*test].push(from_metric(error, None));
     }
     sink(Event::SuiteStarted {
         suite: plan.suite.clone(),
         digest: suite.digest,
-        generator: generator.info().clone(),
-        models: Vec::new(),
-        tests: describe::tests(plan, &metrics, loader),
+        generator: loaded.generator.info().clone(),
+        models: describe::models(plan, suite),
+        tests: describe::tests(plan, &loaded, loader),
         cases: describe::cases(plan),
     })?;
     let image_paths: Vec<PathBuf> = plan
@@ -176,8 +178,12 @@ fn run_suite(
             run_folder::image_path(root, &plan.suite, i, name)
         })
         .collect();
-    let ready = |test: usize| metrics[test].iter().flatten().count();
-    let mut collector = Collector::new(plan, errors, ready);
+    let Loaded { generator, metrics, references, pool, .. } = loaded;
+    let references: Vec<_> = references.into_iter().map(|reference| Some(reference?.0)).collect();
+    let is_set = |metric: &&AnyMetric| matches!(metric, AnyMetric::Set(_));
+    let ready = |test: usize| metrics[test].iter().flatten().filter(|metric| !is_set(metric)).count();
+    let sets = |test: usize| metrics[test].iter().flatten().filter(is_set).count();
+    let mut collector = Collector::new(plan, errors, ready, sets);
     if collector.judge_without_cases(sink)? && options.fail_fast {
         cancel.no_new_cases();
     }
@@ -188,6 +194,7 @@ fn run_suite(
         plan,
         generator: &*generator,
         metrics: &metrics,
+        references: &references,
         image_paths: &image_paths,
         jobs: options.jobs,
         batch: options.batch,
@@ -195,16 +202,27 @@ fn run_suite(
         pool: &pool,
     };
     let mut outcome = Ok(());
+    // Set metrics begin when the last image of their test is there, which may be after every case is done: the loop below ends when
+    // the last sender is gone, so one is kept until nothing can begin any more.
+    let mut spare = Some(messages.clone());
+    let (mut cases_done, mut sets_running) = (false, 0_usize);
     std::thread::scope(|threads| {
-        let logs = loader.logs;
         threads.spawn(move || {
             stages.run(&messages);
-            // The collector below ends when the last sender is gone.
-            logs.set(None);
+            drop(messages.send(Message::CasesDone));
         });
         for message in incoming {
+            cases_done |= matches!(message, Message::CasesDone);
+            sets_running -= usize::from(matches!(message, Message::Event(Event::SetScored { .. })));
             match collector.take(message, sink) {
-                Ok(Some(Verdict::Fail | Verdict::Error)) if options.fail_fast => cancel.no_new_cases(),
+                Ok(Next::Judged(Verdict::Fail | Verdict::Error)) if options.fail_fast => cancel.no_new_cases(),
+                Ok(Next::MeasureSet { test, images }) if cancel.may_continue() => {
+                    if let Some(messages) = &spare {
+                        let (metrics, reference) = (&metrics[test], references[test].as_ref());
+                        sets_running += sets(test);
+                        sets::measure(threads, test, images, metrics, reference, messages);
+                    }
+                }
                 Ok(_) => {}
                 Err(error) => {
                     cancel.fatal();
@@ -212,6 +230,10 @@ fn run_suite(
                         outcome = Err(error);
                     }
                 }
+            }
+            if cases_done && sets_running == 0 {
+                spare = None;
+                loader.logs.set(None);
             }
         }
     });

@@ -5,6 +5,7 @@
 //!  cases -> [ lanes: generate ] -> image -+-> [ rayon: encode PNG, store ]          -+
 //!                                         +-> [ rayon: plugin metrics, one store each ] -+-> [ collector ] -> events
 //!                                         +-> [ inference: CLIP, in batches ]         -+
+//!  all images of a test stored and scored -> [ one thread for each such test: set metrics ] -+
 //! ```
 //!
 //! | module | holds |
@@ -14,6 +15,8 @@
 //! | [`stages`] | the threads and channels above, for one suite |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
+//! | `sets` | a thread for each test whose images are all there |
+//! | `references` | images to compare with, and a test's own images as a set |
 //! | `describe` | the plan as the event stream tells it |
 //! | [`cancel`] | how a run is stopped |
 //!
@@ -27,4 +30,6 @@ pub mod collect;
 pub mod conduct;
 mod describe;
 pub mod load;
+mod references;
+mod sets;
 pub mod stages;

@@ -65,11 +65,16 @@ impl<'a> Loader<'a> {
                         None
                     }
                 });
-            metrics.push(loaded.collect());
+            let mut loaded: Vec<Option<AnyMetric>> = loaded.collect();
             references.push(reference(test, &suite.folder).unwrap_or_else(|error| {
                 broken.push((index, error));
+                // What compares has nothing to compare with; that is told once, and not for every image.
+                for metric in loaded.iter_mut().filter(|metric| metric.as_ref().is_some_and(compares)) {
+                    *metric = None;
+                }
                 None
             }));
+            metrics.push(loaded);
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads)
@@ -127,6 +132,10 @@ impl<'a> Loader<'a> {
             }
         })
     }
+}
+
+fn compares(metric: &AnyMetric) -> bool {
+    metric.info().kind != MetricKind::Image
 }
 
 /// The images that a test's pair and set metrics compare with, and what is recorded of them.

@@ -4,24 +4,27 @@
 //! so a slow metric slows generation down instead of filling the memory.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use difftest_core::event::{Event, ImageRecord, Outcome};
 use difftest_core::generate::{GenerateError, Generated, Generator, Request, Step};
 use difftest_core::image::Image;
-use difftest_core::metric::{Item, Metric, MetricError, Sample};
+use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind, Sample};
 use difftest_core::plan::{Case, SuitePlan};
 
 use crate::cancel::Cancel;
+use crate::references::Reference;
 
 /// Everything the stages of a suite work on.
 pub(crate) struct Stages<'a> {
     pub(crate) plan: &'a SuitePlan,
     pub(crate) generator: &'a dyn Generator,
     /// For each test, its metrics in order; `None` where one could not be loaded.
-    pub(crate) metrics: &'a [Vec<Option<Arc<dyn Metric>>>],
+    pub(crate) metrics: &'a [Vec<Option<AnyMetric>>],
+    /// For each test, what its pair metrics compare with.
+    pub(crate) references: &'a [Option<Reference>],
     /// For each case, where its PNG goes.
     pub(crate) image_paths: &'a [PathBuf],
     pub(crate) jobs: usize,
@@ -37,6 +40,8 @@ pub(crate) enum Message {
     Dropped,
     /// A file could not be written: the run cannot go on.
     Fatal(GenerateError),
+    /// Every case was done or dropped.
+    CasesDone,
 }
 
 /// The ticket of one image; gives itself back when dropped.
@@ -54,12 +59,27 @@ struct Work {
     case: usize,
     image: Image,
     sample: Sample,
+    /// Read when the first pair metric wants it.
+    reference: OnceLock<Result<Image, MetricError>>,
     _ticket: Ticket,
 }
 
 impl Work {
     fn item(&self) -> Item {
-        Item { image: self.image.clone(), sample: self.sample.clone(), reference: None }
+        Item::new(self.image.clone(), self.sample.clone())
+    }
+
+    /// The image beside what `reference` has for its case.
+    fn pair(&self, case: &Case, reference: Option<&Reference>) -> Result<Item, MetricError> {
+        let found = self.reference.get_or_init(|| match reference {
+            Some(reference) => reference.of(&request(case)),
+            None => Err(MetricError {
+                kind: "no-reference".into(),
+                message: "the test has no reference".into(),
+                hint: Some("this is a bug in difftest: please report it".into()),
+            }),
+        });
+        Ok(Item { reference: Some(found.clone()?), ..self.item() })
     }
 }
 
@@ -170,6 +190,7 @@ impl Stages<'_> {
             case,
             image: generated.image.clone(),
             sample: sample(plan, &generated.attributes),
+            reference: OnceLock::new(),
             _ticket: ticket,
         });
         {
@@ -185,14 +206,25 @@ impl Stages<'_> {
             });
         }
         for (index, metric) in self.metrics[plan.test].iter().enumerate() {
-            let Some(metric) = metric else { continue };
+            let Some(AnyMetric::Each(metric)) = metric else { continue };
             if metric.batch_size() > 1 {
                 let _ = to_inference.send(Inference { work: Arc::clone(&work), index, metric: Arc::clone(metric) });
             } else {
                 let (work, metric) = (Arc::clone(&work), Arc::clone(metric));
+                let reference = self.references[plan.test].as_ref();
                 pool.spawn(move |_| {
-                    let item = work.item();
-                    measure(&*metric, &[(work.case, index)], &[item], messages);
+                    let item = match metric.info().kind {
+                        MetricKind::Pair => work.pair(plan, reference),
+                        MetricKind::Image | MetricKind::Set => Ok(work.item()),
+                    };
+                    match item {
+                        Ok(item) => measure(&*metric, &[(work.case, index)], &[item], messages),
+                        Err(error) => {
+                            let (case, outcome) = (work.case, Outcome::Error(error));
+                            let event = Event::Scored { case, metric: index, outcome, seconds: 0.0 };
+                            drop(messages.send(Message::Event(event)));
+                        }
+                    }
                     drop(work);
                 });
             }

@@ -1,5 +1,6 @@
 //! `difftest list`: the plan, as data.
 
+use difftest_diffusion::pipeline::Options;
 use difftest_report::list;
 
 use crate::args::{Format, ListArgs};
@@ -9,7 +10,10 @@ use crate::ui::Ui;
 
 pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
-    let plans: Vec<_> = commands::plans(&args.selection, &registry, ui)?.into_iter().map(|(_, plan)| plan).collect();
+    let plans: Vec<_> = commands::plans(&args.selection, &registry, &Options::default(), ui)?
+        .into_iter()
+        .map(|planned| planned.plan)
+        .collect();
     let text = match args.message_format {
         Format::Human => list::human(&plans, ui.color_stdout()),
         Format::Json => list::json(&plans),

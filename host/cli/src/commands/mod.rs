@@ -13,9 +13,11 @@ use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
 use difftest_core::suite::{ModelSpec, Suite, SuiteError, SuiteErrors};
+use difftest_diffusion::declared::DeclaredModels;
+use difftest_diffusion::pipeline::Options;
 use difftest_diffusion::scheduler::Kind;
 use difftest_plugin::{Limits, Registry};
-use difftest_run::catalog::Catalog;
+use difftest_run::catalog::{self, Catalog};
 
 use crate::args::Selection;
 use crate::environment;
@@ -34,12 +36,21 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
     })
 }
 
-/// From arguments to plans: the same cases for `list` and `run`.
+/// A suite and what it comes to.
+pub(crate) struct Planned {
+    pub(crate) suite: Suite,
+    pub(crate) plan: SuitePlan,
+    /// The models it declares; none is loaded yet.
+    pub(crate) models: Arc<DeclaredModels>,
+}
+
+/// From arguments to plans: the same cases for `list` and `run`. Models that are opened for them will run with `options`.
 pub(crate) fn plans(
     selection: &Selection,
     registry: &Registry,
+    options: &Options,
     ui: &mut Ui,
-) -> Result<Vec<(Suite, SuitePlan)>, CliError> {
+) -> Result<Vec<Planned>, CliError> {
     let expression = selection.expression.as_deref().map(Expression::parse).transpose().map_err(|error| {
         CliError::new("usage", format!("-k: {error}")).hint("for example: -k 'colours and not (blue or seed=42)'")
     })?;
@@ -48,6 +59,7 @@ pub(crate) fn plans(
         ui.note(&format!("left out (manual): {}", left_out.join(", ")));
     }
     let seeds = (!selection.seed.is_empty()).then_some(&selection.seed[..]);
+    let opened = Arc::default();
     let mut plans = Vec::new();
     let mut broken = Vec::new();
     for suite in suites {
@@ -57,9 +69,10 @@ pub(crate) fn plans(
             broken.push(unknown);
             continue;
         }
-        let catalog = Catalog::new(registry, &suite, &model);
-        match plan::expand(&suite, &model, seeds, &catalog) {
-            Ok(plan) => plans.push((suite, plan)),
+        let models = catalog::models_of(&suite, &model, options, &opened);
+        let plan = plan::expand(&suite, &model, seeds, &Catalog::new(registry, &suite, &models));
+        match plan {
+            Ok(plan) => plans.push(Planned { suite, plan, models }),
             Err(errors) => broken.push(errors),
         }
     }
@@ -67,10 +80,10 @@ pub(crate) fn plans(
         return Err(CliError::Suites(broken));
     }
     if let Some(expression) = &expression {
-        for (_, plan) in &mut plans {
-            plan.select(expression);
+        for planned in &mut plans {
+            planned.plan.select(expression);
         }
-        plans.retain(|(_, plan)| !plan.tests.is_empty());
+        plans.retain(|planned| !planned.plan.tests.is_empty());
         if plans.is_empty() {
             let text = selection.expression.as_deref().unwrap_or_default();
             return Err(CliError::new("nothing-selected", format!("-k {text:?} matches no case"))

@@ -16,7 +16,7 @@ use difftest_store::atomic;
 use difftest_store::run_folder::RunFolder;
 
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
-use crate::commands;
+use crate::commands::{self, Planned};
 use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::ui::Ui;
@@ -34,14 +34,19 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     ));
     let device =
         args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
-    let plans = commands::plans(&args.selection, &registry, ui)?;
-    let files: Vec<PathBuf> = plans.iter().map(|(suite, _)| suite.path.clone()).collect();
+    let jobs = environment::threads(args.jobs);
+    if args.jobs.is_some_and(|asked| usize::from(asked) > jobs) {
+        ui.note(&format!("-j {jobs}: there are no more cores"));
+    }
+    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
+    let plans = commands::plans(&args.selection, &registry, &engine, ui)?;
+    let files: Vec<PathBuf> = plans.iter().map(|planned| planned.suite.path.clone()).collect();
     let suites: Vec<_> = plans
         .into_iter()
-        .map(|(suite, plan)| SuiteRun {
+        .map(|Planned { suite, plan, models }| SuiteRun {
             digest: Digest::of(suite.text.as_bytes()),
             folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
-            models: suite.models.clone(),
+            models,
             plan,
         })
         .collect();
@@ -55,11 +60,6 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(&run)?,
     };
-    let jobs = environment::threads(args.jobs);
-    if args.jobs.is_some_and(|asked| usize::from(asked) > jobs) {
-        ui.note(&format!("-j {jobs}: there are no more cores"));
-    }
-    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
     let loader = Loader::new(&registry, &logs, engine, jobs);
     let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
     stop_on_ctrl_c()?;
