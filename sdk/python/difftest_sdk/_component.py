@@ -12,7 +12,10 @@ import linecache
 import os
 import random
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import Any, TextIO
 
@@ -36,9 +39,18 @@ _DIRECTIONS = {
 }
 
 
+# generated modules that only those worlds have that need them; none can be imported later
+_OF_SOME_WORLDS = ["wit_world.exports.prompts"] + [
+    f"wit_world.imports.{name}" for name in ("media", "embeddings", "tensor", "graph", "inference", "errors")
+]
+
+
 def exports(module: ModuleType) -> dict[str, type]:
     """The classes that make the exports of a component, by the names that componentize-py looks for."""
     log._send_to(_emit)
+    for name in _OF_SOME_WORLDS:
+        with suppress(ModuleNotFoundError):
+            import_module(name)
     plugin = Plugin(module, _HostModels())
     classes = {_CLASSES[kind].__name__: _CLASSES[kind] for kind in plugin.kinds}
     _Export.plugin = plugin
@@ -342,16 +354,33 @@ class _Run:
 _run = _Run()
 
 
+_NO_FILES = "a plugin gets no files; what it needs is read when the module is imported, at build time"
+_NO_TIME = "a plugin gets no clock: time would make scores differ from run to run"
+_NO_CHANCE = "a plugin gets no randomness; draw from difftest_sdk.Random(seed)"
+_CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns"
+
+# what would otherwise end a call in a trap without words; what is left of it in C does so still
+_DOORS: list[tuple[str, ModuleType, str]] = [
+    (_NO_FILES, builtins, "open"),
+    (_NO_FILES, io, "open"),
+    (_NO_FILES, os, "open stat lstat listdir scandir mkdir remove rename replace"),
+    (_NO_TIME, time, f"{_CLOCKS} sleep localtime gmtime ctime asctime strftime"),
+    (_NO_CHANCE, os, "urandom"),
+    (_NO_CHANCE, random, "_urandom"),
+]
+
+
 def _close() -> None:
     """Shuts the doors to the system, from the first call on, and leaves the memory in order."""
     sys.stdout, sys.stderr = _Lines(log.info, sys.stdout), _Lines(log.warn, sys.stderr)
     # sources are read for messages only; those of the build are not there
     linecache.updatecache = lambda *_, **__: []
     linecache.checkcache = lambda *_, **__: None
-    files = "a plugin gets no files; what it needs is read when the module is imported, at build time"
-    for owner, name in [(builtins, "open"), (io, "open"), (os, "open"), (os, "stat"), (os, "listdir"), (os, "scandir")]:
-        setattr(owner, name, _until_run(getattr(owner, name), files))
-    os.urandom = _until_run(os.urandom, "a plugin gets no randomness; draw from difftest_sdk.Random(seed)")
+    sys.stdin = None
+    for refusal, owner, names in _DOORS:
+        for name in names.split():
+            if hasattr(owner, name):
+                setattr(owner, name, _until_run(getattr(owner, name), refusal))
     # before the finder that looks for files; what is built in or frozen is found before either
     sys.meta_path.insert(len(sys.meta_path) - 1, _NoMoreModules)
     # what is left of chance is at least the same in every build

@@ -34,6 +34,10 @@ _SDK = Path(__file__).parent
 # parts of this package that no component needs
 _NOT_INSIDE = ("__main__.py", "build.py", "project.py", "wit", "__pycache__", "py.typed")
 
+# componentize-py stubs whatever is called `wasi:`, `wasi:nn` too, which the host does serve: so its package goes through the tool
+# under another name of the same length
+_NN, _UNSTUBBED = b"wasi:nn/", b"unst:nn/"
+
 _ENTRY = """\
 import {module} as plugin
 from difftest_sdk._component import exports
@@ -86,6 +90,8 @@ def build(project: Project, output: Path | None = None) -> Built:
         wit = _write_world(Path(folder) / "wit", [Kind(kind) for kind in names], uses_models)
         made = Path(folder) / "plugin.wasm"
         _componentize(wit, sources, made)
+        if uses_models:
+            made.write_bytes(made.read_bytes().replace(_UNSTUBBED, _NN))
         if project.version:
             with made.open("ab") as file:
                 file.write(custom_section("difftest:package", f"{project.name} {project.version}\n".encode()))
@@ -149,6 +155,9 @@ def _write_world(folder: Path, kinds: list[Kind], uses_models: bool) -> Path:
     """A folder of WIT with one world: the one that the plugin needs."""
     shutil.copytree(_SDK / "wit", folder / "deps" / "difftest-plugin", ignore=shutil.ignore_patterns("deps"))
     shutil.copytree(_SDK / "wit" / "deps", folder / "deps", dirs_exist_ok=True)
+    for file in [*(folder / "deps" / "difftest-plugin").iterdir(), *(folder / "deps" / "wasi-nn").iterdir()]:
+        text = file.read_bytes().replace(_NN, _UNSTUBBED)
+        file.write_bytes(text.replace(b"package wasi:nn@", b"package " + _UNSTUBBED[:-1] + b"@"))
     (folder / "author.wit").write_text(world(kinds, uses_models), encoding="utf-8")
     return folder
 

@@ -180,11 +180,10 @@ def _read(hint: Any, value: Any, place: str) -> Any:
         if not isinstance(value, dict):
             _refuse(place, value, "a table")
         return {key: _read(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
-    if issubclass(hint, Enum):
-        return _one_of([(member.value, member) for member in hint], value, place)
-    if dataclasses.is_dataclass(hint):
-        return _read_table(hint, value, place)
-    return _read_simple(hint, value, place)
+    cls: type = hint
+    if issubclass(cls, Enum):
+        return _one_of([(member.value, member) for member in cls], value, place)
+    return _read_table(cls, value, place) if dataclasses.is_dataclass(hint) else _read_simple(cls, value, place)
 
 
 def _read_table(cls: type, value: Any, place: str) -> Any:

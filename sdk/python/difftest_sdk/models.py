@@ -56,7 +56,7 @@ class Tensor:
 
     def values(self) -> "array[float]":
         """The elements in order, of any type but F16 and BF16."""
-        numbers = array(_letter(self.type))
+        numbers: array[float] = array(_letter(self.type))
         numbers.frombytes(self.data)
         return numbers
 
