@@ -17,7 +17,8 @@
 //! # The way of the data
 //! [`metrics!`] and [`prompts!`] turn functions into implementations of [`MetricPlugin`], [`PairMetricPlugin`],
 //! [`SetMetricPlugin`] and [`PromptPlugin`], of those that the functions need; on WebAssembly the crate-private glue exports it through the contract in `wit/`. On other targets there is no glue: an
-//! [`Image`] is then a block of memory ([`Image::from_rgb8`]), so that plain `cargo test` tests the functions themselves.
+//! [`Image`] is then a block of memory ([`Image::from_rgb8`]), so that plain `cargo test` tests the functions themselves, and
+//! closures answer for [`models`] and [`nn`].
 //!
 //! # What a plugin cannot do
 //! Read a clock, a file, the network, the environment or true randomness: [`Random`] with the seed it is given is all the
