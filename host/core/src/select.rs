@@ -10,6 +10,7 @@
 //! A text matches a case whose id contains it, whatever the case of the letters: `base and not seed=42`.
 
 use crate::plan::SuitePlan;
+use crate::suite::{PromptSource, Suite};
 
 /// How deep brackets and `not` may nest.
 const DEEPEST: usize = 100;
@@ -69,6 +70,42 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(id)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(id)),
         }
+    }
+
+    /// What it says of every id that begins with `prefix`; `None` where that depends on the rest.
+    fn of_prefix(&self, prefix: &str) -> Option<bool> {
+        let all = |nodes: &[Self], decides: bool| {
+            let said = nodes.iter().map(|node| node.of_prefix(prefix));
+            said.fold(Some(!decides), |so_far, node| match (so_far, node) {
+                (Some(value), _) | (_, Some(value)) if value == decides => Some(decides),
+                (Some(_), Some(_)) => Some(!decides),
+                _ => None,
+            })
+        };
+        match self {
+            Self::Contains(text) => prefix.contains(text.as_str()).then_some(true),
+            Self::Not(node) => node.of_prefix(prefix).map(|says| !says),
+            Self::All(nodes) => all(nodes, false),
+            Self::Any(nodes) => all(nodes, true),
+        }
+    }
+}
+
+impl Suite {
+    /// Drops the tests that cannot have a case that `expression` selects, as far as that can be told before anything is looked up: of
+    /// a test whose prompts are written out, every case id is known; of one whose prompts come from elsewhere, only the name. What
+    /// is dropped here needs no plugin, no model and no file. `seeds_override` is that of [`crate::plan::expand`].
+    pub fn narrow(&mut self, expression: &Expression, seeds_override: Option<&[u64]>) {
+        let suite = self.name.to_lowercase();
+        self.tests.retain(|test| {
+            let name = format!("{suite}::{}", test.name.to_lowercase());
+            let PromptSource::List(prompts) = &test.prompts else {
+                return expression.0.of_prefix(&name) != Some(false);
+            };
+            let seeds = seeds_override.unwrap_or(&test.seeds);
+            (0..prompts.len())
+                .any(|prompt| seeds.iter().any(|seed| expression.0.matches(&format!("{name}[p{prompt},seed={seed}]"))))
+        });
     }
 }
 
@@ -228,6 +265,36 @@ mod tests {
 
     fn matches(text: &str) -> bool {
         Expression::parse(text).unwrap().matches(ID)
+    }
+
+    #[test]
+    fn tests_that_cannot_be_selected_are_dropped_before_anything_is_looked_up() {
+        let text = r#"
+            model = "builtin:shapes"
+            [[test]]
+            name = "base"
+            prompts = ["a", "b"]
+            seeds = [1, 2]
+            metrics = ["x/y"]
+            [[test]]
+            name = "drawn"
+            prompts = { generator = "g" }
+            metrics = ["x/y"]
+        "#;
+        let kept = |expression: &str, seeds: Option<&[u64]>| {
+            let mut suite = crate::suite::parse(std::path::Path::new("smoke.toml"), text).unwrap();
+            suite.narrow(&Expression::parse(expression).unwrap(), seeds);
+            suite.tests.into_iter().map(|test| test.name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(kept("base", None), "base drawn", "a prompt id may hold any word");
+        assert_eq!(kept("drawn", None), "drawn");
+        assert_eq!(kept("not drawn", None), "base");
+        assert_eq!(kept("not (drawn or base)", None), "");
+        assert_eq!(kept("not drawn and seed=2", None), "base");
+        assert_eq!(kept("not drawn and seed=7", None), "");
+        assert_eq!(kept("not drawn and seed=7", Some(&[7])), "base");
+        assert_eq!(kept("p2 or drawn", None), "drawn");
+        assert_eq!(kept("'[P1,'", None), "base drawn");
     }
 
     #[test]

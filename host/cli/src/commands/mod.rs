@@ -12,12 +12,12 @@ use std::sync::Arc;
 use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
-use difftest_core::suite::{ModelSpec, Suite, SuiteError, SuiteErrors};
+use difftest_core::suite::{ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
 use difftest_diffusion::declared::DeclaredModels;
 use difftest_diffusion::pipeline::Options;
 use difftest_diffusion::scheduler::Kind;
 use difftest_plugin::{Limits, Registry};
-use difftest_run::catalog::{self, Catalog};
+use difftest_run::catalog::{self, CLIP_SCORE, Catalog};
 
 use crate::args::Selection;
 use crate::environment;
@@ -54,11 +54,16 @@ pub(crate) fn plans(
     let expression = selection.expression.as_deref().map(Expression::parse).transpose().map_err(|error| {
         CliError::new("usage", format!("-k: {error}")).hint("for example: -k 'colours and not (blue or seed=42)'")
     })?;
-    let (suites, left_out) = suites::load(&selection.suites, &selection.test_dir)?;
+    let (mut suites, left_out) = suites::load(&selection.suites, &selection.test_dir)?;
     if !left_out.is_empty() {
         ui.note(&format!("left out (manual): {}", left_out.join(", ")));
     }
     let seeds = (!selection.seed.is_empty()).then_some(&selection.seed[..]);
+    if let Some(expression) = &expression {
+        suites.iter_mut().for_each(|suite| suite.narrow(expression, seeds));
+        suites.retain(|suite| !suite.tests.is_empty());
+    }
+    registry.prepare(suites.iter().flat_map(|suite| &suite.tests).flat_map(plugin_names));
     let opened = Arc::default();
     let mut plans = Vec::new();
     let mut broken = Vec::new();
@@ -91,6 +96,16 @@ pub(crate) fn plans(
         }
     }
     Ok(plans)
+}
+
+/// What a test names that plugins have: nothing else of the folders is opened.
+fn plugin_names(test: &Test) -> impl Iterator<Item = &str> {
+    let generator = match &test.prompts {
+        PromptSource::Generator { name, .. } => Some(name.as_str()),
+        PromptSource::List(_) | PromptSource::Manifest => None,
+    };
+    let metrics = test.metrics.iter().map(|metric| metric.name.as_str()).filter(|name| *name != CLIP_SCORE);
+    metrics.chain(generator)
 }
 
 /// A scheduler that no model has is a mistake in the suite, known before any model is loaded.

@@ -44,6 +44,8 @@ impl Catalog for Shelf {
             "clip_score" => Ok(info(name, Direction::HigherIsBetter)),
             "noise/level" => Ok(info(name, Direction::LowerIsBetter)),
             "stats/brightness" => Ok(info(name, Direction::Neither)),
+            "pair/ssim" => Ok(MetricInfo { kind: MetricKind::Pair, ..info(name, Direction::HigherIsBetter) }),
+            "set/diversity" => Ok(MetricInfo { kind: MetricKind::Set, ..info(name, Direction::HigherIsBetter) }),
             "hostile/panic" | "hostile/panic-too" => Err(refused("panic")),
             _ => {
                 let available = ["clip_score", "noise/level", "stats/brightness"].map(String::from).to_vec();
@@ -277,4 +279,19 @@ fn numbers_of_cases_are_capped_and_never_overflow() {
     assert_eq!(plan_with(&text, &shapes(), None).unwrap().cases.len(), 10_000);
     // A few milliseconds; the bound leaves room for a busy machine without optimisation.
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
+#[test]
+fn pairs_need_a_reference_and_sets_have_one_score() {
+    let test = "[[test]]\nname = \"t\"\nprompts = [\"x\"]\n";
+    let planned = |rest: &str| plan_with(&format!("{test}{rest}"), &shapes(), None);
+    let errors = planned("metrics = [\"pair/ssim\"]").unwrap_err();
+    assert!(problems(&errors).contains("compares each image with a reference, and the test names none"));
+    let plan = planned("metrics = [\"pair/ssim\", \"set/diversity\"]\nreference = \"was\"").unwrap();
+    assert_eq!(plan.tests[0].reference.as_ref().unwrap().images, Path::new("was"));
+    let of = |of: &str| {
+        planned(&format!("metrics = [\"set/diversity\"]\nthreshold = {{ \"set/diversity\" = {{ min = 0.1, of = \"{of}\" }} }}"))
+    };
+    assert!(of("mean").is_ok());
+    assert!(problems(&of("p10").unwrap_err()).contains("there is nothing to take a p10 of"));
 }

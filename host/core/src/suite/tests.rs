@@ -123,6 +123,30 @@ fn the_suites_that_come_with_difftest_are_good() {
 }
 
 #[test]
+fn models_and_references() {
+    let test = "[[test]]\nname = \"t\"\nprompts = [\"x\"]\nmetrics = [\"m\"]\n";
+    let text = format!(
+        "model = \"m\"\n[models]\nhead = \"a/head.onnx\"\nclip = \"c\"\n[defaults]\nreference = \"was\"\n\
+         {test}[[test]]\nname = \"u\"\nprompts = [\"x\"]\nmetrics = [\"m\"]\nreference = {{ images = \"i\", manifest = \"l\" }}"
+    );
+    let suite = read(&text).unwrap();
+    let models: Vec<_> = suite.models.iter().map(|model| (model.name.as_str(), model.is_graph())).collect();
+    assert_eq!(models, [("clip", false), ("head", true)]);
+    let references: Vec<_> = suite.tests.iter().map(|test| test.reference.clone().unwrap()).collect();
+    assert_eq!((references[0].images.as_path(), &references[0].manifest), (Path::new("was"), &None));
+    assert_eq!((references[1].images.as_path(), references[1].manifest.as_deref()), (Path::new("i"), Some(Path::new("l"))));
+
+    let models = |entry: &str| problems(&format!("model = \"m\"\n[models]\n{entry}\n{test}"));
+    assert!(models("clip = 3").contains("must be a string"));
+    assert!(models("\"../head\" = \"x\"").contains("a model's name is made of"));
+    assert!(models("clip = \"x.onnx\"").contains("`clip` is a CLIP model, not a graph"));
+    let reference = |value: &str| problems(&format!("model = \"m\"\n{test}reference = {value}"));
+    assert!(reference("3").contains("must be a folder, or a table"));
+    assert!(reference("{ manifest = \"x\" }").contains("a table with the key `images`"));
+    assert!(reference("{ images = \"x\", kind = 1 }").contains("unknown key `kind`"));
+}
+
+#[test]
 fn misspelt_and_misplaced_keys() {
     insta::assert_snapshot!(problems(
         "modle = \"m\"\nsteps = 3\nprompts = []\n[defaults]\nstepz = 1\nname = \"x\"\n[models]\nclop = \"x\"\n[[test]]\nname = \"t\"\nprompt = [\"x\"]\nprompts = { generater = \"g\", generator = \"g\" }\nmetrics = [{ name = \"m\", confg = {} }]\nthreshold = { m = { mim = 1, min = 1 } }\n"
