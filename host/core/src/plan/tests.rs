@@ -290,7 +290,9 @@ fn pairs_need_a_reference_and_sets_have_one_score() {
     let plan = planned("metrics = [\"pair/ssim\", \"set/diversity\"]\nreference = \"was\"").unwrap();
     assert_eq!(plan.tests[0].reference.as_ref().unwrap().images, Path::new("was"));
     let of = |of: &str| {
-        planned(&format!("metrics = [\"set/diversity\"]\nthreshold = {{ \"set/diversity\" = {{ min = 0.1, of = \"{of}\" }} }}"))
+        planned(&format!(
+            "metrics = [\"set/diversity\"]\nthreshold = {{ \"set/diversity\" = {{ min = 0.1, of = \"{of}\" }} }}"
+        ))
     };
     assert!(of("mean").is_ok());
     assert!(problems(&of("p10").unwrap_err()).contains("there is nothing to take a p10 of"));

@@ -134,7 +134,10 @@ fn models_and_references() {
     assert_eq!(models, [("clip", false), ("head", true)]);
     let references: Vec<_> = suite.tests.iter().map(|test| test.reference.clone().unwrap()).collect();
     assert_eq!((references[0].images.as_path(), &references[0].manifest), (Path::new("was"), &None));
-    assert_eq!((references[1].images.as_path(), references[1].manifest.as_deref()), (Path::new("i"), Some(Path::new("l"))));
+    assert_eq!(
+        (references[1].images.as_path(), references[1].manifest.as_deref()),
+        (Path::new("i"), Some(Path::new("l")))
+    );
 
     let models = |entry: &str| problems(&format!("model = \"m\"\n[models]\n{entry}\n{test}"));
     assert!(models("clip = 3").contains("must be a string"));
