@@ -6,7 +6,7 @@
 use difftest_sdk::Random;
 
 use crate::draft::Draft;
-use crate::template::{Choice, Piece, Template};
+use crate::template::{Choice, Options, Piece, Template};
 
 impl Template {
     /// Writes a combination; `None` when two options that are taken at once come out as the same text.
@@ -23,25 +23,39 @@ impl Template {
 
 impl Choice {
     fn draw(&self, random: &mut Random, draft: &mut Draft) -> Option<()> {
-        let mut free: Vec<(f64, &Template)> =
-            self.options.iter().filter(|o| o.weight > 0.0).map(|option| (option.weight, &option.body)).collect();
-        let (min, max) = (self.min.min(free.len()), self.max.min(free.len()));
+        let (min, max) = (self.min.min(self.options.possible), self.max.min(self.options.possible));
         let count = min + random.below((max - min) as u64 + 1) as usize;
-        let taken: Vec<&Template> = (0..count).map(|_| free.remove(by_weight(&free, random)).1).collect();
-        draft.join(&self.separator, taken, |draft, option| option.draw(random, draft))
+        let mut taken = Vec::with_capacity(count);
+        while taken.len() < count {
+            taken.push(self.options.by_weight(&taken, random));
+        }
+        draft.join(&self.separator, taken, |draft, place| self.options.all[place].body.draw(random, draft))
     }
 }
 
-/// The place of one of the options, each as likely as its share of the weights.
-fn by_weight(free: &[(f64, &Template)], random: &mut Random) -> usize {
-    let total: f64 = free.iter().map(|(weight, _)| weight).sum();
-    let mut at = random.next_f64() * total;
-    for (place, (weight, _)) in free.iter().enumerate() {
-        if at < *weight {
-            return place;
+impl Options {
+    /// The place of an option that is not among the `taken`, each as likely as its share of the weights that are left.
+    fn by_weight(&self, taken: &[usize], random: &mut Random) -> usize {
+        let chance = random.next_f64();
+        if taken.is_empty() {
+            let at = chance * self.up_to.last().copied().unwrap_or(0.0);
+            let place = self.up_to.partition_point(|&up_to| up_to <= at);
+            return if place < self.all.len() { place } else { self.last_possible(taken) };
         }
-        at -= weight;
+        let free = || self.all.iter().enumerate().filter(|(place, _)| !taken.contains(place));
+        let mut at = chance * free().map(|(_, option)| option.weight).sum::<f64>();
+        for (place, option) in free() {
+            if at < option.weight {
+                return place;
+            }
+            at -= option.weight;
+        }
+        self.last_possible(taken)
     }
-    // rounding may leave a little beyond the last
-    free.len() - 1
+
+    /// Where rounding leaves a little beyond the end.
+    fn last_possible(&self, taken: &[usize]) -> usize {
+        let possible = |place: &usize| self.all[*place].weight > 0.0 && !taken.contains(place);
+        (0..self.all.len()).rev().find(possible).unwrap_or(0)
+    }
 }

@@ -16,8 +16,11 @@ pub fn id(text: &str, negative: Option<&str>) -> String {
     if negative.is_none() && !slug.is_empty() && slug.len() <= READABLE && text == words.join(" ") {
         return slug;
     }
-    slug.truncate(READABLE);
-    let slug = slug.trim_end_matches('-');
+    if slug.len() > READABLE {
+        // whole words, where that leaves any
+        let end = slug[..=READABLE].rfind('-').unwrap_or(READABLE);
+        slug.truncate(end);
+    }
     let hyphen = if slug.is_empty() { "" } else { "-" };
     format!("{slug}{hyphen}{:016x}", hash(text, negative))
 }
@@ -62,5 +65,7 @@ mod tests {
             assert!(one.len() <= READABLE + 17, "{one}");
         }
         assert_eq!(id("猫", None).len(), 16);
+        assert!(id(&"abcd ".repeat(12), None).starts_with(&format!("{}-", ["abcd"; 9].join("-"))));
+        assert!(id(&"x".repeat(99), None).starts_with(&format!("{}-", "x".repeat(48))));
     }
 }

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use difftest_sdk::Error;
 
 use crate::parse;
-use crate::template::Alternative;
+use crate::template::Options;
 
 /// The config's lists by name, as written and as read.
 #[derive(Debug)]
 pub struct Lists<'a> {
     written: &'a BTreeMap<String, Vec<String>>,
-    read: BTreeMap<&'a str, Rc<[Alternative]>>,
+    read: BTreeMap<&'a str, Rc<Options>>,
     /// Those being read, outermost first.
     open: Vec<&'a str>,
 }
@@ -58,7 +58,7 @@ impl<'a> Lists<'a> {
     }
 
     /// The entries of a list that is used `depth` deep in other choices.
-    pub(crate) fn options(&mut self, name: &str, depth: u32) -> Result<Rc<[Alternative]>, Refusal> {
+    pub(crate) fn options(&mut self, name: &str, depth: u32) -> Result<Rc<Options>, Refusal> {
         if let Some(read) = self.read.get(name) {
             return Ok(read.clone());
         }
@@ -84,12 +84,11 @@ impl<'a> Lists<'a> {
             read.push(entry);
         }
         self.open.pop();
-        if read.iter().all(|entry| entry.weight <= 0.0) {
+        let Some(read) = Options::new(read) else {
             return Err(Refusal::Name(format!(
                 "every entry of the list `{name}` has the weight 0, so there is none to take"
             )));
-        }
-        let read: Rc<[Alternative]> = Rc::from(read);
+        };
         self.read.insert(name, read.clone());
         Ok(read)
     }

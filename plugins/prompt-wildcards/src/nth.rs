@@ -36,13 +36,13 @@ impl Choice {
             index -= ways(count);
             count += 1;
         }
-        let mut free: Vec<usize> = (0..self.options.len()).collect();
+        let mut free: Vec<usize> = (0..self.options.all.len()).collect();
         // [k]: ways to take k of the free ones, in one order
         let mut left = self.ways[..=count].to_vec();
         let mut taken = Vec::with_capacity(count);
         for others in (0..count).rev() {
             for place in 0..free.len() {
-                let option = &self.options[free[place]].body;
+                let option = &self.options.all[free[place]].body;
                 let combinations = option.size().combinations;
                 let remain = if others == 0 { Vec::new() } else { without(&left, combinations) };
                 let after = remain.get(others).map_or(1, |ways| factorial(others) * ways);

@@ -8,12 +8,10 @@
 //! comment = to the end of the line, with the spaces before it
 //! ```
 
-use std::rc::Rc;
-
 use difftest_sdk::Error;
 
 use crate::lists::{Lists, Refusal};
-use crate::template::{Alternative, Choice, MAX_CHARS, MAX_DEPTH, MAX_STEPS, Piece, Template};
+use crate::template::{Alternative, Choice, MAX_CHARS, MAX_DEPTH, MAX_STEPS, Options, Piece, Template};
 
 /// What a backslash makes an ordinary character. Before any other character it is one itself: `\(` of attention weights.
 const SPECIAL: &str = "{}|$%_#\\:!~@";
@@ -178,10 +176,9 @@ impl<'a> Parser<'a, '_> {
             [only] => only.body.only_list().map(|list| list.options.clone()),
             _ => None,
         };
-        let options = lone.unwrap_or_else(|| Rc::from(options));
-        if !options.iter().any(|option| option.weight > 0.0) {
+        let Some(options) = lone.or_else(|| Options::new(options)) else {
             return Err(self.fault(open, "every option of this choice has the weight 0, so there is none to take"));
-        }
+        };
         Ok(Choice::new(options, bounds.unwrap_or((1, 1)), separator.unwrap_or_else(|| ",".into()), site))
     }
 

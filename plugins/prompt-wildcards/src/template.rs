@@ -28,7 +28,7 @@ pub(crate) enum Piece {
 /// `min..=max` different options, joined.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
-    pub(crate) options: Rc<[Alternative]>,
+    pub(crate) options: Rc<Options>,
     /// At most `max`.
     pub(crate) min: usize,
     /// At most the number of options.
@@ -44,11 +44,35 @@ pub(crate) struct Choice {
     size: Size,
 }
 
+/// What a choice or a list has to choose from.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) all: Vec<Alternative>,
+    /// The weight of each and all before it, so that one of thousands is found in a few steps.
+    pub(crate) up_to: Vec<f64>,
+    /// How many weigh more than nothing.
+    pub(crate) possible: usize,
+}
+
 /// One option of a choice.
 #[derive(Clone, Debug)]
 pub(crate) struct Alternative {
     pub(crate) weight: f64,
     pub(crate) body: Template,
+}
+
+impl Options {
+    /// `None` when all of them weigh nothing, or there are none.
+    pub(crate) fn new(all: Vec<Alternative>) -> Option<Rc<Self>> {
+        let mut sum = 0.0;
+        let up_to = all.iter().map(|option| {
+            sum += option.weight;
+            sum
+        });
+        let up_to = up_to.collect();
+        let possible = all.iter().filter(|option| option.weight > 0.0).count();
+        (possible > 0).then(|| Rc::new(Self { all, up_to, possible }))
+    }
 }
 
 /// From so many options taken at once the combinations are more than anybody walks: 10! = 3,628,800.
@@ -104,16 +128,11 @@ impl Template {
 
 impl Choice {
     /// `bounds` beyond the number of options mean all of them.
-    pub(crate) fn new(
-        options: Rc<[Alternative]>,
-        bounds: (usize, usize),
-        separator: String,
-        site: Option<usize>,
-    ) -> Self {
-        let (min, max) = (bounds.0.min(options.len()), bounds.1.min(options.len()));
+    pub(crate) fn new(options: Rc<Options>, bounds: (usize, usize), separator: String, site: Option<usize>) -> Self {
+        let (min, max) = (bounds.0.min(options.all.len()), bounds.1.min(options.all.len()));
         let mut ways = vec![0_u64; max.min(MANY) + 1];
         ways[0] = 1;
-        for option in options.iter() {
+        for option in &options.all {
             for k in (1..ways.len()).rev() {
                 ways[k] = ways[k].saturating_add(ways[k - 1].saturating_mul(option.body.size.combinations));
             }
@@ -124,12 +143,12 @@ impl Choice {
             (min..=max).fold(0_u64, |sum, k| sum.saturating_add(factorial(k).saturating_mul(ways[k])))
         };
         let most = |of: &dyn Fn(&Size) -> u64| {
-            let mut each: Vec<u64> = options.iter().map(|option| of(&option.body.size)).collect();
+            let mut each: Vec<u64> = options.all.iter().map(|option| of(&option.body.size)).collect();
             each.sort_unstable_by(|a, b| b.cmp(a));
             each.into_iter().take(max).fold(0_u64, u64::saturating_add)
         };
         let joints = (max as u64).saturating_sub(1).saturating_mul(separator.chars().count() as u64);
-        let depth = options.iter().map(|option| option.body.size.depth).max().unwrap_or(0);
+        let depth = options.all.iter().map(|option| option.body.size.depth).max().unwrap_or(0);
         let size = Size {
             combinations,
             chars: most(&|size| size.chars).saturating_add(joints),
@@ -140,7 +159,7 @@ impl Choice {
     }
 
     /// A `__list__`: one of its entries.
-    pub(crate) fn list(entries: Rc<[Alternative]>, site: Option<usize>) -> Self {
+    pub(crate) fn list(entries: Rc<Options>, site: Option<usize>) -> Self {
         Self { is_list: true, ..Self::new(entries, (1, 1), String::new(), site) }
     }
 

@@ -41,31 +41,40 @@ impl Both {
         Ok(Self { text, negative, ignore_whitespace: config.ignore_whitespace, seen: BTreeSet::new() })
     }
 
-    /// The prompt, if it has a text and was not there before.
-    fn prompt(&mut self, text: Draft, negative: Option<Draft>) -> Option<Prompt> {
-        let squeeze = |text: String| {
-            if self.ignore_whitespace { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text }
+    /// Both texts, if there is a prompt in them and it was not there before.
+    fn fresh(&mut self, text: Draft, negative: Option<Draft>) -> Option<Fresh> {
+        let squeeze = |mut draft: Draft| {
+            if self.ignore_whitespace {
+                draft.text = draft.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            }
+            draft
         };
-        let words = squeeze(text.text);
-        let negative_words = negative.as_ref().map(|negative| squeeze(negative.text.clone()));
-        if words.trim().is_empty() || !self.seen.insert(id::hash(&words, negative_words.as_deref())) {
-            return None;
-        }
-        let mut prompt = Prompt::new(&words).id(id::id(&words, negative_words.as_deref()));
-        if let Some(negative) = negative_words {
-            prompt = prompt.negative(negative);
-        }
-        let named = |taken: Vec<(usize, String)>, names: &[String]| {
-            taken.into_iter().map(|(site, value)| (names[site].clone(), value)).collect::<Vec<_>>()
+        let fresh = Fresh { text: squeeze(text), negative: negative.map(squeeze) };
+        let hash = id::hash(&fresh.text.text, fresh.negative.as_ref().map(|negative| negative.text.as_str()));
+        (!fresh.text.text.trim().is_empty() && self.seen.insert(hash)).then_some(fresh)
+    }
+
+    fn prompt(&self, Fresh { text, negative }: Fresh) -> Prompt {
+        let id = id::id(&text.text, negative.as_ref().map(|negative| negative.text.as_str()));
+        let mut prompt = Prompt::new(text.text).id(id);
+        let mut tell = |taken: Vec<(usize, String)>, sites: &Sites| {
+            prompt.attributes.extend(taken.into_iter().map(|(site, value)| (sites.names[site].clone(), value)));
         };
-        prompt.attributes = named(text.taken, &self.text.1.names);
+        tell(text.taken, &self.text.1);
         if let (Some(draft), Some((_, sites))) = (negative, &self.negative) {
-            prompt.attributes.extend(named(draft.taken, &sites.names));
+            tell(draft.taken, sites);
+            prompt.negative = Some(draft.text);
         }
         // the host takes 64, and a template and its negative may have 64 each
         prompt.attributes.truncate(64);
-        Some(prompt)
+        prompt
     }
+}
+
+/// The texts of a prompt, before its id and attributes are made: what is skipped needs neither.
+struct Fresh {
+    text: Draft,
+    negative: Option<Draft>,
 }
 
 /// Every combination in order, the negative prompt's changing fastest.
@@ -93,12 +102,8 @@ impl Numbered {
         }
         Ok(Self { both, next: 0, total })
     }
-}
 
-impl Iterator for Numbered {
-    type Item = Prompt;
-
-    fn next(&mut self) -> Option<Prompt> {
+    fn step(&mut self) -> Option<Fresh> {
         while self.next < self.total {
             let index = self.next;
             self.next += 1;
@@ -109,12 +114,25 @@ impl Iterator for Numbered {
             if let (Some((template, _)), Some(draft)) = (&self.both.negative, &mut negative) {
                 whole = whole.and(template.nth(index % negatives, draft));
             }
-            let prompt = whole.and_then(|()| self.both.prompt(text, negative));
-            if prompt.is_some() {
-                return prompt;
+            let fresh = whole.and_then(|()| self.both.fresh(text, negative));
+            if fresh.is_some() {
+                return fresh;
             }
         }
         None
+    }
+}
+
+impl Iterator for Numbered {
+    type Item = Prompt;
+
+    fn next(&mut self) -> Option<Prompt> {
+        self.nth(0)
+    }
+
+    fn nth(&mut self, skip: usize) -> Option<Prompt> {
+        (0..skip).try_for_each(|_| self.step().map(drop))?;
+        self.step().map(|fresh| self.both.prompt(fresh))
     }
 }
 
@@ -131,12 +149,8 @@ impl Random {
     pub fn new(both: Both, seed: u64) -> Self {
         Self { both, random: difftest_sdk::Random::new(seed) }
     }
-}
 
-impl Iterator for Random {
-    type Item = Prompt;
-
-    fn next(&mut self) -> Option<Prompt> {
+    fn step(&mut self) -> Option<Fresh> {
         (0..MAX_REPEATS).find_map(|_| {
             let mut text = Draft::default();
             let mut negative = self.both.negative.as_ref().map(|_| Draft::default());
@@ -144,7 +158,20 @@ impl Iterator for Random {
             if let (Some((template, _)), Some(draft)) = (&self.both.negative, &mut negative) {
                 whole = whole.and(template.draw(&mut self.random, draft));
             }
-            whole.and_then(|()| self.both.prompt(text, negative))
+            whole.and_then(|()| self.both.fresh(text, negative))
         })
+    }
+}
+
+impl Iterator for Random {
+    type Item = Prompt;
+
+    fn next(&mut self) -> Option<Prompt> {
+        self.nth(0)
+    }
+
+    fn nth(&mut self, skip: usize) -> Option<Prompt> {
+        (0..skip).try_for_each(|_| self.step().map(drop))?;
+        self.step().map(|fresh| self.both.prompt(fresh))
     }
 }
