@@ -5,7 +5,7 @@
             -> world    a WIT world of exactly these imports and exports: Python components keep every import of their world, and
                         one that cannot ask for a model is *exact*
             -> componentize-py, which runs the imports of the module once and keeps the memory that is left
-            -> name and version in a custom section, then the file is put in place
+            -> name, version and what registries show in custom sections, then the file is put in place
 
 Two builds of the same sources behave the same and differ in bytes: CPython's hash seed is drawn anew for each build and is part
 of the memory that is kept, and componentize-py orders its stubs at random. So hand on the file, not the recipe.
@@ -92,9 +92,9 @@ def build(project: Project, output: Path | None = None) -> Built:
         _componentize(wit, sources, made)
         if uses_models:
             made.write_bytes(made.read_bytes().replace(_UNSTUBBED, _NN))
-        if project.version:
-            with made.open("ab") as file:
-                file.write(custom_section("difftest:package", f"{project.name} {project.version}\n".encode()))
+        with made.open("ab") as file:
+            for name, text in _sections(project):
+                file.write(custom_section(name, text.encode()))
         output.parent.mkdir(parents=True, exist_ok=True)
         beside = output.with_name(output.name + ".new")
         shutil.copyfile(made, beside)
@@ -199,6 +199,11 @@ def _componentize(wit: Path, sources: list[Path], output: Path) -> None:
     except AssertionError as error:
         said = str(error).split("Stack backtrace:")[0].strip().replace("/0/", "")
         raise BuildError(f"the module works in this Python and not in a component (CPython 3.14 without a system): {said}") from None
+
+
+def _sections(project: Project) -> list[tuple[str, str]]:
+    package = [("difftest:package", f"{project.name} {project.version}\n")] if project.version else []
+    return package + list(project.about)
 
 
 def custom_section(name: str, data: bytes) -> bytes:

@@ -24,6 +24,8 @@ class Project:
     version: str | None
     python_path: tuple[Path, ...] = ()
     """Further folders to import from, such as ``vendor``."""
+    about: tuple[tuple[str, str], ...] = ()
+    """What registries show of the component: ``description``, ``licenses``, ``authors``, ``source``, ``homepage``."""
 
     @property
     def output(self) -> Path:
@@ -62,7 +64,20 @@ def find(folder: Path, module: str | None = None) -> Project:
     for extra in path:
         if not extra.is_dir():
             raise DeclarationError(f"{manifest}: the folder {extra} of `python-path` is not there")
-    return Project(folder, module, root, name, about.get("version"), path)
+    return Project(folder, module, root, name, about.get("version"), path, tuple(_about(about).items()))
+
+
+def _about(project: dict[str, Any]) -> dict[str, str]:
+    """What ``[project]`` says, under the names that components have for it."""
+    urls = {label.lower(): url for label, url in project.get("urls", {}).items()}
+    texts = {
+        "description": project.get("description"),
+        "licenses": project.get("license"),
+        "authors": ", ".join(author["name"] for author in project.get("authors", []) if "name" in author),
+        "source": urls.get("source") or urls.get("repository"),
+        "homepage": urls.get("homepage"),
+    }
+    return {name: text for name, text in texts.items() if isinstance(text, str) and text}
 
 
 def _holds(root: Path, module: str) -> bool:
