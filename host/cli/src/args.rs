@@ -106,6 +106,8 @@ pub(crate) struct Selection {
 pub(crate) struct RunArgs {
     #[command(flatten, next_help_heading = "Selection")]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) pinning: plugin::Pinning,
     /// Device for generation and CLIP: `cpu`, `cuda:0`, `coreml`, `openvino`.
     #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "DIFFTEST_DEVICE", help_heading = "Runner")]
     pub(crate) device: String,
@@ -130,6 +132,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) pinning: plugin::Pinning,
     /// For people, or the whole plan as JSON.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub(crate) message_format: Format,

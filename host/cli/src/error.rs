@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use difftest_core::event::{Conclusion, ErrorInfo};
+use difftest_core::metric::MetricError;
 use difftest_core::suite::{SuiteError, SuiteErrors};
 use miette::{Diagnostic, GraphicalReportHandler, LabeledSpan, NamedSource, SourceCode};
 
@@ -56,6 +57,19 @@ impl CliError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Self::Plain(info) = &mut self {
             info.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// A plugin that cannot be used.
+    pub(crate) fn refused(error: MetricError) -> Self {
+        Self::Plain(ErrorInfo { kind: error.kind, message: error.message, hint: error.hint, case: None })
+    }
+
+    /// The error with its message changed.
+    pub(crate) fn map(mut self, change: impl FnOnce(String) -> String) -> Self {
+        if let Self::Plain(info) = &mut self {
+            info.message = change(std::mem::take(&mut info.message));
         }
         self
     }

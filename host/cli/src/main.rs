@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod environment;
 mod error;
+mod lock_file;
 mod suites;
 mod ui;
 

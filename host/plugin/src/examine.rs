@@ -4,10 +4,11 @@ use std::path::Path;
 
 use difftest_core::digest::Digest;
 use difftest_core::metric::ReproducibilityClass;
+use wasmparser::{Parser, Payload};
 
 use crate::error::LoadCause;
 use crate::limits::Limits;
-use crate::{plugin, policy};
+use crate::{plugin, policy, text};
 
 /// A component that this host would run, as far as its outside tells.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Examined {
     pub imports: Vec<String>,
     /// Names of its exports.
     pub exports: Vec<String>,
+    /// What its author wrote into it for registries: `authors`, `description`, `licenses`, `source`, `homepage`, `revision`.
+    pub metadata: Vec<(&'static str, String)>,
 }
 
 /// Reads the file at `path` within `limits`, parses all of it and holds its imports against the policy.
@@ -35,6 +38,7 @@ pub fn examine(path: &Path, limits: &Limits) -> Result<Examined, LoadCause> {
     let class = policy::judge(&read.outline, path)?.class;
     let outline = read.outline;
     Ok(Examined {
+        metadata: metadata(&read.wasm),
         wasm: read.wasm,
         digest: read.digest,
         version: outline.version,
@@ -42,6 +46,28 @@ pub fn examine(path: &Path, limits: &Limits) -> Result<Examined, LoadCause> {
         imports: outline.imports,
         exports: outline.exports,
     })
+}
+
+/// The registry metadata of the outermost component: sections of these names, each one text.
+fn metadata(wasm: &[u8]) -> Vec<(&'static str, String)> {
+    const NAMES: [&str; 6] = ["authors", "description", "licenses", "source", "homepage", "revision"];
+    let mut found: Vec<(&'static str, String)> = Vec::new();
+    let mut depth = 0_u32;
+    // the outline has walked the same bytes, so there is no error left to meet
+    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        match payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 1 => {
+                let name = NAMES.into_iter().find(|name| *name == section.name());
+                if let (Some(name), Ok(value)) = (name, std::str::from_utf8(section.data())) {
+                    found.push((name, text::line(value, 500)));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 impl Examined {
@@ -52,5 +78,20 @@ impl Examined {
             self.exports.iter().filter(|name| name.starts_with("difftest:plugin/")).cloned().collect();
         names.sort();
         names
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_the_outermost_component_s_own() {
+        let text = r#"(component
+            (core module (@custom "licenses" "GPL-3.0") (@custom "description" "of a library"))
+            (@custom "licenses" "MIT") (@custom "homepage" "https://a.b/\1b[2J") (@custom "unknown" "x"))"#;
+        let found = metadata(&wat::parse_str(text).unwrap());
+        assert_eq!(found, [("licenses", "MIT".to_owned()), ("homepage", "https://a.b/\\u{1b}[2J".to_owned())]);
     }
 }

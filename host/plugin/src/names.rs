@@ -65,8 +65,9 @@ impl Names {
         let cache = cache.clone();
         let files = files.into_iter().filter_map(|(name, file)| Some((name, file?))).collect();
         // Without a thread there are no names, and the error is told without them.
-        let _ =
-            thread::Builder::new().name("plugin-names".into()).spawn(move || open(files, &sandbox, &cache, lock.as_deref(), &sender));
+        let _ = thread::Builder::new()
+            .name("plugin-names".into())
+            .spawn(move || open(files, &sandbox, &cache, lock.as_deref(), &sender));
         while let Ok(opened) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             names.closed.retain(|name| *name != opened.plugin);
             names.opened.push(opened);

@@ -48,7 +48,12 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Artifact, LoadCause> 
 }
 
 /// Reads the file of the plugin `name`, and parses it once it is known to be the one that `lock` pins, where there is a lock.
-pub(crate) fn read_locked(name: &str, path: &Path, limits: &Limits, lock: Option<&Lock>) -> Result<Artifact, LoadCause> {
+pub(crate) fn read_locked(
+    name: &str,
+    path: &Path,
+    limits: &Limits,
+    lock: Option<&Lock>,
+) -> Result<Artifact, LoadCause> {
     let Some(lock) = lock else { return read(path, limits) };
     let entry = lock.expect(name)?;
     read_if(path, limits, |found| Ok(lock.compare(entry, path, found)?))

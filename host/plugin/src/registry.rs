@@ -236,7 +236,7 @@ impl Registry {
         self.names.get_or_init(|| match self.sandbox() {
             Ok(sandbox) => {
                 Names::collect(&self.found, asked, &sandbox.engine, &self.limits, &self.cache, self.lock.clone())
-            },
+            }
             Err(_) => Names::default(),
         })
     }

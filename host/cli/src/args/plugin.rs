@@ -6,12 +6,24 @@ use clap::Subcommand;
 
 use super::Format;
 
+mod distribute;
+
+pub(crate) use distribute::{AddArgs, LockArgs, Pinning, PublishArgs, RegistryArgs, VerifyArgs};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
     /// List the plugins of the plugin folders: what each offers, or why it cannot be used.
     List(ListArgs),
     /// Show one plugin: metrics, config schema, imports, class, digest.
     Inspect(InspectArgs),
+    /// Add a plugin from a file or a registry to this project, and pin it.
+    Add(AddArgs),
+    /// Put a plugin into a registry, under a version.
+    Publish(PublishArgs),
+    /// Pin the plugins that are here in difftest.lock.
+    Lock(LockArgs),
+    /// Check, without a network, that the plugins here are those that difftest.lock pins.
+    Verify(VerifyArgs),
 }
 
 #[derive(Debug, clap::Args)]

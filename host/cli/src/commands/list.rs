@@ -6,10 +6,12 @@ use difftest_report::list;
 use crate::args::{Format, ListArgs};
 use crate::commands;
 use crate::error::{CliError, Exit};
+use crate::lock_file;
 use crate::ui::Ui;
 
 pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
+    let registry = lock_file::keep(registry, args.pinning)?;
     let plans: Vec<_> = commands::plans(&args.selection, &registry, &Options::default(), ui)?
         .into_iter()
         .map(|planned| planned.plan)

@@ -19,6 +19,7 @@ use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
 use crate::commands::{self, Planned};
 use crate::environment;
 use crate::error::{CliError, Exit};
+use crate::lock_file;
 use crate::ui::Ui;
 
 /// Shared with the signal handler.
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref())
         },
     ));
+    let registry = lock_file::keep(registry, args.pinning)?;
     let device =
         args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
     let jobs = environment::threads(args.jobs);
@@ -121,6 +123,8 @@ fn rerun(args: &RunArgs) -> String {
     plugins.iter().for_each(|folder| option("--plugins", folder.display().to_string()));
     model.iter().for_each(|model| option("--model", model.clone()));
     fuel.iter().for_each(|fuel| option("--fuel", fuel.to_string()));
+    let pinning = [(args.pinning.locked, "--locked"), (args.pinning.no_locked, "--no-locked")];
+    words.extend(pinning.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.to_owned()));
     let quoted = words.into_iter().map(|word| {
         let plain = |c: char| c.is_alphanumeric() || "-_./:=@+".contains(c);
         if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }

@@ -1,7 +1,12 @@
 //! `difftest plugin`: what plugins there are, what each is, and what authors do with theirs. One subcommand per file.
 
+mod add;
 mod inspect;
 mod list;
+mod lock;
+mod publish;
+mod remote;
+mod verify;
 
 use std::fmt::Write as _;
 
@@ -16,6 +21,10 @@ pub(crate) fn plugin(command: &PluginCommand, ui: &mut Ui) -> Result<Exit, CliEr
     match command {
         PluginCommand::List(args) => list::list(args, ui),
         PluginCommand::Inspect(args) => inspect::inspect(args, ui),
+        PluginCommand::Add(args) => add::add(args, ui),
+        PluginCommand::Publish(args) => publish::publish(args, ui),
+        PluginCommand::Lock(args) => lock::lock(args, ui),
+        PluginCommand::Verify(args) => verify::verify(args, ui),
     }
 }
 
