@@ -5,26 +5,22 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{assert_harmless, hostile, image, measure, registry_of};
+use common::models::TestModels;
+use common::{assert_harmless, component, hostile, image, measure, measure_with, registry_of};
 use difftest_core::generate::PromptGenerator;
 use difftest_plugin::Limits;
 use difftest_plugin::log::Level;
 use serde_json::json;
 
-/// Attack, kind of the error, what its message says, what its hint says.
+/// Attack, kind of the error, what its message says, what its hint says; limits stand in braces.
 const ATTACKS: [(&str, &str, &str, &str); 17] = [
-    ("endless-loop", "fuel", "it ran out of fuel after 8,000,000,000 units", "--fuel"),
+    ("endless-loop", "fuel", "it ran out of fuel after {fuel} units", "--fuel"),
     ("memory-bomb", "memory", "of memory, 256 MiB is the most", "in rows"),
     ("deep-recursion", "stack", "its calls nest deeper than 512 KiB of stack hold", "endless recursion"),
-    ("huge-return", "output", "it passed more than 8 MiB to the host at once", "shorter strings"),
-    ("huge-error", "output", "it passed more than 8 MiB to the host at once", "shorter strings"),
-    ("handle-flood", "handles", "it kept more than 256 host objects", "drop resized images"),
-    (
-        "host-call-flood",
-        "host-calls",
-        "it made the host work more than 4,000,000,000 credits worth",
-        "ask the host once",
-    ),
+    ("huge-return", "output", "it passed more than {transfer} to the host at once", "shorter strings"),
+    ("huge-error", "output", "it passed more than {transfer} to the host at once", "shorter strings"),
+    ("handle-flood", "handles", "it kept more than 256 host objects", "drop images"),
+    ("host-call-flood", "host-calls", "it made the host work more than {credits} credits worth", "ask the host once"),
     ("resize-bomb", "host-memory", "an image of 4294967295x4294967295; a side is 1 to 16384 pixels", "smaller"),
     ("resize-zero", "host-memory", "an image of 0x0; a side is 1 to 16384 pixels", ""),
     ("panic", "panic", "giving up on purpose\\u{1b}[2J", ""),
@@ -37,16 +33,28 @@ const ATTACKS: [(&str, &str, &str, &str); 17] = [
     ("misspelt", "invalid-config", "`attack` is \"misspelt\", not one of \"none\"", "plugin inspect"),
 ];
 
-#[test]
-fn every_attack_ends_in_its_error_and_the_run_goes_on() {
-    let (registry, _) = hostile(Limits::default());
-    let image = image(64, 64);
-    let calm = measure(&registry, "hostile/attack", &json!({ "attack": "none" }), &image).unwrap();
+/// What one table of attacks goes through.
+struct World {
+    component: &'static str,
+    metric: &'static str,
+    /// How its messages write the limits.
+    fuel: &'static str,
+    credits: &'static str,
+    transfer: &'static str,
+}
+
+/// Every attack through one metric. After each, an honest call on the same registry measures what it measured before.
+fn the_table(world: &World, limits: Limits) {
+    let (registry, _) = registry_of(&[component(world.component)], limits);
+    let plugin = world.component.replace('_', "-");
+    let name = format!("{plugin}/{}", world.metric);
+    let (image, models) = (image(64, 64), TestModels::shared());
+    let run = |attack: &str| measure_with(&registry, &name, &json!({ "attack": attack }), &image, Some(&models));
+    let calm = run("none").unwrap();
     for (attack, kind, says, advises) in ATTACKS {
         let started = Instant::now();
-        let config = json!({ "attack": attack });
-        let error = match registry.metric("hostile/attack", &config) {
-            Ok(_) => measure(&registry, "hostile/attack", &config, &image).expect_err(attack),
+        let error = match registry.metric(&name, &json!({ "attack": attack }), None) {
+            Ok(_) => run(attack).expect_err(attack),
             Err(difftest_plugin::RegistryError::Refused(error)) => error,
             Err(error) => panic!("{attack}: {error}"),
         };
@@ -54,23 +62,59 @@ fn every_attack_ends_in_its_error_and_the_run_goes_on() {
         println!("{attack:16} {:>6} ms  {error}\n{hint}", started.elapsed().as_millis());
         assert_eq!(error.kind, kind, "{attack}: {error}");
         let place = if kind == "invalid-config" {
-            "config of `hostile/attack`: "
+            format!("config of `{name}`: ")
         } else {
-            "plugin `hostile` failed in `attack`"
+            format!("plugin `{plugin}` failed in `{}`", world.metric)
         };
-        assert!(error.message.starts_with(place), "{attack}: {error}");
-        assert!(kind == "invalid-config" || error.message.contains("on case `suite::test[a,42]`"), "{attack}: {error}");
-        assert!(error.message.contains(says), "{attack}: {error}");
+        assert!(error.message.starts_with(&place), "{attack}: {error}");
+        let has_case = kind != "invalid-config" && !world.metric.starts_with("set-");
+        assert_eq!(error.message.contains(" on case `suite::test[a,42]`"), has_case, "{attack}: {error}");
+        let says = says.replace("{fuel}", world.fuel).replace("{credits}", world.credits);
+        assert!(error.message.contains(&says.replace("{transfer}", world.transfer)), "{attack}: {error}");
         assert!(hint.contains(advises), "{attack}: {hint}");
         assert!(!error.message.contains("attack succeeded"), "{attack}: {error}");
         assert_harmless(&error.message);
         assert_harmless(&hint);
         assert!(!hint.contains('\n'), "a hint is advice, not a backtrace: {hint}");
         let frames: Vec<_> = error.message.lines().filter(|line| line.starts_with("  in ")).collect();
-        assert!(attack != "panic" || frames.iter().any(|line| line.contains("hostile::")), "{error}");
+        assert!(attack != "panic" || frames.iter().any(|line| line.contains("::attack")), "{error}");
         assert!(frames.len() <= 8 && !frames.iter().any(|line| line.contains("in core::")), "{error}");
-        let after = measure(&registry, "hostile/attack", &json!({ "attack": "none" }), &image).unwrap();
-        assert_eq!(after, calm, "after {attack}");
+        assert_eq!(run("none").unwrap(), calm, "after {attack}");
+    }
+}
+
+#[test]
+fn every_attack_ends_in_its_error_and_the_run_goes_on() {
+    let (fuel, credits, transfer) = ("8,000,000,000", "4,000,000,000", "8 MiB");
+    the_table(&World { component: "hostile", metric: "attack", fuel, credits, transfer }, Limits::default());
+}
+
+/// Lower than the defaults where an attack lasts until it meets them.
+fn quick() -> Limits {
+    let set = Limits { set_image_fuel: 100_000_000, set_image_credits: 10_000_000, ..Limits::default() };
+    Limits { fuel: 1_500_000_000, credits: 400_000_000, ..set }
+}
+
+#[test]
+fn every_attack_by_way_of_a_pair() {
+    let (fuel, credits) = ("1,500,000,000", "400,000,000");
+    the_table(&World { component: "hostile", metric: "pair-attack", fuel, credits, transfer: "8 MiB" }, quick());
+}
+
+/// The budgets are those of a call and of three images.
+#[test]
+fn every_attack_by_way_of_a_set() {
+    let (fuel, credits) = ("1,800,000,000", "430,000,000");
+    the_table(&World { component: "hostile", metric: "set-attack", fuel, credits, transfer: "8 MiB" }, quick());
+}
+
+#[test]
+fn every_attack_beside_models() {
+    let (component, transfer) = ("hostile_models", "64 MiB");
+    for metric in ["attack", "pair-attack", "set-attack"] {
+        let set = metric == "set-attack";
+        let (fuel, credits) = if set { ("1,800,000,000", "430,000,000") } else { ("1,500,000,000", "400,000,000") };
+        the_table(&World { component, metric, fuel, credits, transfer }, quick());
     }
 }
 
@@ -142,7 +186,7 @@ fn each_limit_can_be_lowered() {
         let error = common::refusal(&registry, "hostile/attack");
         assert!(error.message.contains(says), "{error}\n{limits:?}");
     }
-    let stats = common::component("image_stats");
+    let stats = component("image_stats");
     for (limits, kind) in [
         (Limits { credits: 5_000, ..Limits::default() }, "host-calls"),
         (Limits { host_objects: 0, ..Limits::default() }, "handles"),

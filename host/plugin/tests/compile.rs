@@ -198,7 +198,7 @@ fn a_plugin_replaced_during_a_run_changes_nothing() {
     // its compiled code too
     fs::remove_dir_all(folder.path().join("cache")).unwrap();
     assert_eq!(score(), before);
-    assert!(registry.metric("mine/brightness", &Value::Null).is_ok());
+    assert!(registry.metric("mine/brightness", &Value::Null, None).is_ok());
 }
 
 /// Only what is named is opened, and what is named is opened side by side.
@@ -218,8 +218,8 @@ fn preparing_opens_what_is_named_and_nothing_else() {
         fs::remove_file(folder.path().join(name).with_extension("wasm")).unwrap();
     }
     let started = Instant::now();
-    registry.metric("image-stats/sharpness", &Value::Null).unwrap();
-    registry.metric("hostile/attack", &json!({ "attack": "none" })).unwrap();
+    registry.metric("image-stats/sharpness", &Value::Null, None).unwrap();
+    registry.metric("hostile/attack", &json!({ "attack": "none" }), None).unwrap();
     registry.prompt_generator("prompt-matrix").unwrap();
     assert!(started.elapsed() < Duration::from_millis(50), "they are there: {:?}", started.elapsed());
     // what is wrong with a plugin is told when it is named

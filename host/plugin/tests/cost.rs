@@ -1,13 +1,15 @@
-//! What the sandbox costs. Prints a table: `cargo test -p difftest-plugin --test cost -- --ignored --nocapture`.
+//! What the sandbox costs. Prints tables: `cargo test -p difftest-plugin --test cost -- --ignored --nocapture`.
+//! `DIFFTEST_COST_COMPONENT=FILE` names another component whose loading is measured, such as one written in Python.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{component, image, registry_of, sample};
-use difftest_core::metric::{Item, Metric};
-use difftest_plugin::Limits;
+use common::{component, each, image, registry_of, sample};
+use difftest_core::metric::Item;
+use difftest_plugin::{Compiler, Limits, Registry};
 use serde_json::json;
 
 fn timed<R>(what: &str, rounds: u32, mut run: impl FnMut() -> R) -> Duration {
@@ -24,23 +26,40 @@ fn timed<R>(what: &str, rounds: u32, mut run: impl FnMut() -> R) -> Duration {
 #[test]
 #[ignore = "a measurement: its numbers belong to one machine"]
 fn the_price_of_the_sandbox() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = |cache: Option<&std::path::Path>| {
-        let (registry, _) = registry_of(&[component("image_stats")], Limits::default());
-        registry.with_cache(cache.map(Into::into)).metric("image-stats/sharpness", &json!({})).unwrap()
-    };
-    timed("first use: read, parse, compile, describe", 3, || first(None));
-    first(Some(folder.path()));
-    timed("later use: read, parse, load, describe", 10, || first(Some(folder.path())));
-
     let (registry, _) = registry_of(&[component("image_stats")], Limits::default());
     for (what, side) in [("one call on 1x1: store, instance, call", 1), ("512x512", 512), ("2048x2048", 2048)] {
         for name in ["brightness", "contrast", "sharpness", "colorfulness", "entropy"] {
-            let metric = registry.metric(&format!("image-stats/{name}"), &json!({})).unwrap();
+            let metric = each(&registry, &format!("image-stats/{name}"), &json!({})).unwrap();
             let item = [Item::new(image(side, side), sample("case"))];
             let mut fuel = 0;
             timed(&format!("{what} {name}"), 20, || fuel = metric.measure(&item)[0].as_ref().unwrap().fuel.unwrap());
             println!("{:50} {fuel:>9} fuel", "");
         }
+    }
+}
+
+#[test]
+#[ignore = "a measurement: its numbers belong to one machine"]
+fn the_price_of_loading() {
+    let named = std::env::var_os("DIFFTEST_COST_COMPONENT").map(std::path::PathBuf::from);
+    for file in [component("image_stats"), component("hostile")].into_iter().chain(named.as_deref()) {
+        println!("{} ({} kB)", file.display(), file.metadata().unwrap().len() / 1000);
+        let folder = tempfile::tempdir().unwrap();
+        let load = |compiler: &Compiler, cache: Option<&Path>, rounds: u32, what: &str| {
+            let mut origin = None;
+            timed(what, rounds, || {
+                let registry = Registry::discover(&[file.to_owned()], Limits::default()).unwrap();
+                let registry = registry.with_cache(cache.map(Into::into)).with_compiler(compiler.clone());
+                let inspection = registry.inspect(file.to_str().unwrap()).unwrap();
+                assert!(inspection.problem.is_none(), "{:?}", inspection.problem);
+                origin = inspection.compiled;
+            });
+            println!("{:50} {origin:?}", "");
+        };
+        let child = Compiler::Child { program: env!("CARGO_BIN_EXE_difftest-compile-plugin").into() };
+        load(&Compiler::InProcess, None, 1, "first use, compiled in this process, not kept");
+        load(&child, None, 1, "first use, compiled in a child process, not kept");
+        load(&child, Some(folder.path()), 1, "first use, compiled in a child process, kept");
+        load(&child, Some(folder.path()), 10, "later use: read, parse, check, map, describe");
     }
 }

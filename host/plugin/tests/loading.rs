@@ -77,12 +77,24 @@ fn files_that_are_no_plugin() {
         (component_with(&["wasi:sockets/tcp@0.2.6"], &[metric]), "plugin-import", "plugins get no network", "take out"),
         (component_with(&["acme:spy/listen@1.0.0"], &[metric]), "plugin-import", "imports `acme:spy/listen@1.0.0`", ""),
         (
-            component_with(&["difftest:plugin/embeddings@0.1.0"], &[metric]),
-            "plugin-later-version",
-            "does not run yet",
+            component_with(&[], &["difftest:plugin/pair-metric@0.1.9"]),
+            "plugin-version",
+            "was built for difftest:plugin 0.1.9, this host has 0.1.0",
+            "use a difftest that speaks the plugin's",
+        ),
+        (
+            component_with(&["wasi:nn/graph@0.2.0-rc-2025-01-01"], &[metric]),
+            "plugin-import",
+            "`wasi:nn/graph@0.2.0-rc-2025-01-01` (of wasi:nn only tensor, graph, inference and errors of \
+             0.2.0-rc-2024-10-28 are known)",
+            "take out",
+        ),
+        (
+            component_with(&[], &["difftest:plugin/set-metric@0.1.0"]),
+            "plugin-not-a-component",
+            "does not fit the contract difftest:plugin 0.1.0",
             "",
         ),
-        (component_with(&[], &["difftest:plugin/set-metric@0.1.0"]), "plugin-later-version", "`set-metric`", ""),
     ] {
         let error = load_error(&bytes);
         println!("{}: {error}", error.kind);
@@ -119,7 +131,7 @@ fn what_a_real_plugin_must_not_import_is_refused_by_name() {
 #[test]
 fn unknown_names_say_what_there_is() {
     let (registry, _) = registry_of(&[component("image_stats"), component("prompt_matrix")], Limits::default());
-    let not_found = |name: &str| match registry.metric(name, &Value::Null) {
+    let not_found = |name: &str| match registry.metric(name, &Value::Null, None) {
         Err(error @ RegistryError::NotFound { .. }) => (error.to_string(), error),
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("`{name}` was found"),
@@ -158,7 +170,7 @@ fn a_slip_in_the_name_of_a_broken_plugin_still_finds_it() {
     let file = folder.path().join("image-stats.wasm");
     std::fs::write(&file, "not a component").unwrap();
     let (registry, _) = registry_of(&[&file, component("prompt_matrix")], Limits::default());
-    match registry.metric("image-stat/sharpness", &Value::Null) {
+    match registry.metric("image-stat/sharpness", &Value::Null, None) {
         Err(RegistryError::NotFound { available, .. }) => assert_eq!(available, ["image-stats/sharpness"]),
         _ => panic!("it was found"),
     }
@@ -175,10 +187,8 @@ fn crates_are_loaded_from_where_cargo_put_them() {
         ["hostile", "image-stats", "prompt-matrix"].iter().all(|name| names.contains(&(*name).to_owned())),
         "{names:?}"
     );
-    let metric = registry.metric("image-stats/brightness", &json!({})).unwrap();
-    let difftest_core::metric::MetricSource::Plugin(id) = &difftest_core::metric::Metric::info(&metric).source else {
-        panic!("a plugin's metric")
-    };
+    let metric = registry.metric("image-stats/brightness", &json!({}), None).unwrap();
+    let difftest_core::metric::MetricSource::Plugin(id) = &metric.info().source else { panic!("a plugin's metric") };
     assert!(id.version.is_some(), "the version is the package's");
 }
 
@@ -212,7 +222,7 @@ fn two_plugins_of_one_name_are_an_error_once_it_is_used() {
         folders.iter().all(|folder| error.message.contains(folder.canonicalize().unwrap().to_str().unwrap())),
         "{error}"
     );
-    assert!(registry.metric("other/brightness", &Value::Null).is_ok(), "its neighbours can be used");
+    assert!(registry.metric("other/brightness", &Value::Null, None).is_ok(), "its neighbours can be used");
 }
 
 #[test]

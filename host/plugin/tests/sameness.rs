@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{component, image, registry_of, sample};
+use common::{component, each, image, registry_of, sample};
 use difftest_core::metric::{Item, Metric, Score};
 use difftest_plugin::Limits;
 use difftest_plugin::report::Origin;
@@ -15,7 +15,7 @@ const METRICS: [&str; 2] = ["image-stats/sharpness", "image-stats/entropy"];
 fn scores(cache: Option<&std::path::Path>, run: impl Fn(&dyn Metric, &[u32]) -> Vec<Score>) -> Vec<Vec<Score>> {
     let (registry, _) = registry_of(&[component("image_stats")], Limits::default());
     let registry = registry.with_cache(cache.map(Into::into));
-    METRICS.map(|name| run(&registry.metric(name, &json!({})).unwrap(), &[33, 64, 101, 64])).to_vec()
+    METRICS.map(|name| run(&*each(&registry, name, &json!({})).unwrap(), &[33, 64, 101, 64])).to_vec()
 }
 
 fn one(metric: &dyn Metric, side: u32) -> Score {
@@ -62,8 +62,10 @@ fn code_is_compiled_once() {
 #[test]
 fn a_plugin_is_loaded_once_however_many_ask() {
     let (registry, lines) = registry_of(&[component("image_stats")], Limits::default());
-    let infos: Vec<_> =
-        (0..16).into_par_iter().map(|_| registry.metric(METRICS[0], &json!({})).unwrap().info().clone()).collect();
+    let infos: Vec<_> = (0..16)
+        .into_par_iter()
+        .map(|_| registry.metric(METRICS[0], &json!({}), None).unwrap().info().clone())
+        .collect();
     assert!(infos.windows(2).all(|pair| pair[0] == pair[1]));
     assert!(lines.lock().unwrap().is_empty());
 }

@@ -7,7 +7,7 @@ use difftest_sdk::{Filter, Image, Score, log};
 use crate::SUCCESS;
 
 /// How an attack ends that nothing has stopped.
-fn succeeded(what: &str) -> ! {
+pub(crate) fn succeeded(what: &str) -> ! {
     panic!("{SUCCESS}: {what}")
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn deep_recursion() {
 
 /// Stopped by the limit on what one call may pass to the host.
 pub(crate) fn huge_score() -> Score {
-    (0..20 << 10).fold(Score::new(0.5), |score, _| score.detail("x".repeat(1 << 10), 0.5))
+    (0..80 << 10).fold(Score::new(0.5), |score, _| score.detail("x".repeat(1 << 10), 0.5))
 }
 
 /// Stopped by the limit on handles.

@@ -4,90 +4,48 @@
 //! never returns; one that the plugin cannot see the end of (a flood of log lines, a bad score) returns, and the host's
 //! answer is what counts.
 
+mod attack;
 mod attacks;
+mod tricks;
 
+use attack::Config;
 use attacks::{endless_loop, escapes};
+use tricks::{PairConfig, SetConfig};
 
 /// What the panic message of a successful attack begins with. No test may ever see it.
 pub const SUCCESS: &str = "attack succeeded";
 
 difftest_sdk::metrics! {
-    /// Attacks the host while it measures.
+    /// Attacks the host while it measures an image.
     #[metric(range = 0.0..=1.0, direction = higher)]
-    fn attack(image: &Image, config: Config) -> Result<Score, Error> {
-        match config.attack {
-            Attack::None => return Ok(Score::new(0.5)),
-            Attack::EndlessLoop => endless_loop(),
-            Attack::MemoryBomb => attacks::memory_bomb(),
-            Attack::DeepRecursion => attacks::deep_recursion(),
-            Attack::HugeReturn => return Ok(attacks::huge_score()),
-            Attack::HugeError => return Err(Error::other("x".repeat(16 << 20))),
-            Attack::HandleFlood => attacks::handle_flood(image),
-            Attack::HostCallFlood => attacks::host_call_flood(image),
-            Attack::ResizeBomb => attacks::resize_bomb(image),
-            Attack::ResizeZero => attacks::resize_zero(image),
-            Attack::LogFlood => attacks::log_flood(),
-            Attack::StderrFlood => attacks::stderr_flood(),
-            Attack::Panic => panic!("giving up on purpose{}", escapes()),
-            Attack::Exit => attacks::exit(),
-            Attack::NanScore => return Ok(Score::new(f64::NAN)),
-            Attack::InfiniteScore => return Ok(Score::new(f64::INFINITY)),
-            Attack::OutOfRange => return Ok(Score::new(1.5)),
-            Attack::NanDetail => return Ok(Score::new(0.5).detail("part", f64::NAN)),
-            Attack::EscapesInDetail => return Ok(Score::new(0.5).detail(escapes(), 0.5)),
-            Attack::EscapesInError => return Err(Error::other(escapes())),
-        }
-        Ok(Score::new(0.5))
+    fn attack(image: &Image, config: &Config) -> Result<Score, Error> {
+        config.attack.run(image)
     }
 
-    /// What to attack with.
-    struct Config {
-        /// The attack.
-        attack: Attack,
+    /// Attacks the host while it compares an image with its reference.
+    #[metric(range = 0.0..=1.0, direction = higher)]
+    fn pair_attack(image: &Image, reference: &Image, config: &Config) -> Result<Score, Error> {
+        config.attack.run(reference)?;
+        config.attack.run(image)
     }
 
-    /// One limit of the host each.
-    enum Attack {
-        /// Behaves well: 0.5.
-        None,
-        /// Never returns.
-        EndlessLoop,
-        /// Allocates until something gives.
-        MemoryBomb,
-        /// Calls itself until something gives.
-        DeepRecursion,
-        /// Returns 20 MiB of details.
-        HugeReturn,
-        /// Returns an error of 16 MiB.
-        HugeError,
-        /// Keeps every image it makes.
-        HandleFlood,
-        /// Makes the host work without end, keeping nothing.
-        HostCallFlood,
-        /// Asks for an image of 2^64 pixels.
-        ResizeBomb,
-        /// Asks for an image without pixels.
-        ResizeZero,
-        /// Logs 10,000 lines full of terminal escapes, and one of 1 MiB.
-        LogFlood,
-        /// Prints 10,000 lines full of terminal escapes, and one of 1 MiB.
-        StderrFlood,
-        /// Panics, with terminal escapes in the message.
-        Panic,
-        /// Ends the process, with success.
-        Exit,
-        /// Scores NaN.
-        NanScore,
-        /// Scores infinity.
-        InfiniteScore,
-        /// Scores 1.5 where 1 is the most.
-        OutOfRange,
-        /// A good score with a part that is NaN.
-        NanDetail,
-        /// A good score with a part whose name would change the terminal.
-        EscapesInDetail,
-        /// An error whose text would change the terminal.
-        EscapesInError,
+    /// Attacks the host while it measures a set of images.
+    #[metric(range = 0.0..=1.0, direction = higher)]
+    fn set_attack(images: &ImageSet, config: &Config) -> Result<Score, Error> {
+        let first = images.get(0).ok_or_else(|| Error::unsupported_input("the set is empty"))?;
+        config.attack.run(&first)
+    }
+
+    /// Share of equal bytes, or an attack with handles.
+    #[metric(range = 0.0..=1.0, direction = higher)]
+    fn pair_trick(image: &Image, reference: &Image, config: &PairConfig) -> Result<Score, Error> {
+        config.trick.play(image, reference)
+    }
+
+    /// Mean luma of a set, or an attack by reading it.
+    #[metric(range = 0.0..=1.0, direction = higher)]
+    fn set_trick(images: &ImageSet, reference: Option<&ImageSet>, config: &SetConfig) -> Score {
+        config.trick.play(images, reference)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The real plugins, built once, and images to measure.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
+pub mod models;
+pub mod sets;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,14 +11,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::SystemTime;
 
 use difftest_core::image::Image;
-use difftest_core::metric::{Item, Metric, MetricError, Sample, Score};
+use difftest_core::metric::{AnyMetric, ImageSet, Item, Metric, MetricError, Sample, Score, SetMetric};
+use difftest_core::model::Models;
 use difftest_plugin::log::LogLine;
 use difftest_plugin::{Limits, Registry, RegistryError};
 use serde_json::Value;
 
 /// Components of first-party plugins and the examples of `hostile`, by the name of their target.
 const PLUGINS: [&str; 3] = ["hostile", "image_stats", "prompt_matrix"];
-const EXAMPLES: [&str; 3] = ["forbidden_sockets", "forbidden_files", "forbidden_clock"];
+const EXAMPLES: [&str; 4] = ["forbidden_sockets", "forbidden_files", "forbidden_clock", "hostile_models"];
 
 /// Where they are, built first where they are missing or older than what they are made of.
 static COMPONENTS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
@@ -91,15 +95,49 @@ pub fn sample(id: &str) -> Sample {
     Sample { id: id.to_owned(), prompt: "a red circle".into(), negative_prompt: None, seed: 42, attributes: Vec::new() }
 }
 
-/// One image through a metric.
+/// A metric of images or pairs.
+pub fn each(registry: &Registry, name: &str, config: &Value) -> Result<Arc<dyn Metric>, RegistryError> {
+    match registry.metric(name, config, None)? {
+        AnyMetric::Each(metric) => Ok(metric),
+        AnyMetric::Set(_) => panic!("`{name}` measures sets"),
+    }
+}
+
+/// A metric of sets.
+pub fn set(registry: &Registry, name: &str, config: &Value, models: Option<&Arc<dyn Models>>) -> Arc<dyn SetMetric> {
+    match registry.metric(name, config, models).unwrap_or_else(|error| panic!("{error}")) {
+        AnyMetric::Set(metric) => metric,
+        AnyMetric::Each(_) => panic!("`{name}` measures images"),
+    }
+}
+
+/// What a metric of any kind makes of `image`: alone, beside itself, or as a set of three.
+pub fn measure_with(
+    registry: &Registry,
+    name: &str,
+    config: &Value,
+    image: &Image,
+    models: Option<&Arc<dyn Models>>,
+) -> Result<Score, MetricError> {
+    let reference = Some(image.clone());
+    let item = Item { image: image.clone(), sample: sample("suite::test[a,42]"), reference };
+    match registry.metric(name, config, models).unwrap_or_else(|error| panic!("{error}")) {
+        AnyMetric::Each(metric) => metric.measure(&[item]).remove(0),
+        AnyMetric::Set(metric) => {
+            let images: Arc<dyn ImageSet> = sets::Gradients::new([20, 30, 40]);
+            metric.measure(&images, None)
+        }
+    }
+}
+
+/// One image through a metric, without models.
 pub fn measure(registry: &Registry, name: &str, config: &Value, image: &Image) -> Result<Score, MetricError> {
-    let metric = registry.metric(name, config).unwrap_or_else(|error| panic!("{error}"));
-    metric.measure(&[Item::new(image.clone(), sample("suite::test[a,42]"))]).remove(0)
+    measure_with(registry, name, config, image, None)
 }
 
 /// Why `name` cannot be had, as the run records it.
 pub fn refusal(registry: &Registry, name: &str) -> MetricError {
-    match registry.metric(name, &Value::Null) {
+    match registry.metric(name, &Value::Null, None) {
         Err(RegistryError::Load(error)) => error.into(),
         Err(RegistryError::Refused(error)) => error,
         Err(error) => panic!("{error}"),
