@@ -207,6 +207,41 @@ pub(crate) fn erring() -> Vec<Event> {
     events
 }
 
+/// The first test is scored by a set metric alone, and falls short; in the second one it has no score.
+pub(crate) fn sets() -> Vec<Event> {
+    let mut events = start(2);
+    if let Some(Event::SuiteStarted { tests, .. }) = events.last_mut() {
+        for test in tests {
+            test.metrics.truncate(1);
+            test.metrics[0].name = "set-stats/diversity".to_owned();
+            test.metrics[0].kind = MetricKind::Set;
+        }
+    }
+    for case in 0..4 {
+        events.extend([Event::CaseStarted { case }, image(case, &[]), Event::CaseFinished { case }]);
+    }
+    let bound = Bound { min: Some(0.5), max: None };
+    let gate = Gate { metric: "set-stats/diversity".to_owned(), of: Statistic::Mean, bound, span: 0..0 };
+    let mut ending = |test: usize, value: Option<f64>| {
+        let error = MetricError { kind: "model".to_owned(), message: "no model `clip`".to_owned(), hint: None };
+        let outcome = match value {
+            Some(value) => Outcome::Ok(Score { value, details: Vec::new(), fuel: Some(7) }),
+            None => Outcome::Error(error.clone()),
+        };
+        events.push(Event::SetScored { test, metric: 0, outcome, seconds: 0.5 });
+        let (verdict, gates) = judge(std::slice::from_ref(&gate), |_| vec![value]);
+        let errors = match value {
+            Some(_) => Vec::new(),
+            None => vec![ErrorInfo { kind: error.kind, message: error.message, hint: None, case: None }],
+        };
+        events.push(Event::TestFinished { test, verdict, gates, errors });
+    };
+    ending(0, Some(0.25));
+    ending(1, None);
+    events.extend(end(Conclusion::Error));
+    events
+}
+
 /// Ctrl-C in the second test.
 pub(crate) fn interrupted() -> Vec<Event> {
     let mut events = start(3);

@@ -37,9 +37,14 @@ fn the_published_schema_is_the_one_of_the_types() {
 #[test]
 fn every_document_fits_the_schema_at_every_moment() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
-    for events in
-        [examples::passing(), examples::failing(), examples::erring(), examples::interrupted(), examples::not_loading()]
-    {
+    for events in [
+        examples::passing(),
+        examples::failing(),
+        examples::erring(),
+        examples::sets(),
+        examples::interrupted(),
+        examples::not_loading(),
+    ] {
         for end in 0..=events.len() {
             let document = document(&events[..end]);
             let problems: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();

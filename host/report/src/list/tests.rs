@@ -32,6 +32,7 @@ fn plan(cases: usize) -> SuitePlan {
         prompts: PromptSource::List(Vec::new()),
         name: "base".to_owned(),
         metrics: vec![metric("clip_score"), metric("image-stats/entropy")],
+        reference: None,
         gates: vec![gate(Statistic::Mean, Some(0.25), None), gate(Statistic::Percentile(10), Some(0.1), Some(0.9))],
         refused: Vec::new(),
     };
@@ -41,6 +42,7 @@ fn plan(cases: usize) -> SuitePlan {
         name: "broken".to_owned(),
         prompts: PromptSource::List(Vec::new()),
         metrics: Vec::new(),
+        reference: None,
         gates: Vec::new(),
         refused: vec![refused],
     };

@@ -56,6 +56,11 @@ fn a_run_with_errors() {
 }
 
 #[test]
+fn a_run_with_set_metrics() {
+    insta::assert_snapshot!(steadily(&examples::sets(), PLAIN));
+}
+
+#[test]
 fn a_run_that_is_interrupted() {
     insta::assert_snapshot!(steadily(&examples::interrupted(), PLAIN));
 }
