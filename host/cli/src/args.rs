@@ -71,7 +71,8 @@ Examples:
   difftest run quickstart                       suites/quickstart.toml
   difftest run my.toml --model ./my-model       another model
   difftest run quickstart -k 'colours and not blue' -x
-  difftest run quickstart --output results.json --artifacts out/";
+  difftest run quickstart --output results.json --artifacts out/
+  difftest run suite.toml --plugins . --watch   again after each `difftest plugin build`";
 
 /// Where suites are looked for.
 pub(crate) const DEFAULT_TEST_DIR: &str = "suites";
@@ -120,6 +121,9 @@ pub(crate) struct RunArgs {
     /// Begin nothing new after the first test that does not pass.
     #[arg(short = 'x', long, help_heading = "Runner")]
     pub(crate) fail_fast: bool,
+    /// Run again whenever a suite or a plugin changes, until Ctrl-C; models stay loaded.
+    #[arg(long, help_heading = "Runner")]
+    pub(crate) watch: bool,
     /// Write the results as JSON to this file; `-` is standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,

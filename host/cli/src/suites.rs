@@ -13,15 +13,7 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads the named suites, or all of the test folder that are not `manual`. Answers the names of those left out, too.
 pub(crate) fn load(named: &[PathBuf], test_dir: &Path) -> Result<(Vec<Suite>, Vec<String>), CliError> {
-    let files = if named.is_empty() {
-        all(test_dir)?
-    } else {
-        let found: Result<Vec<_>, _> = named.iter().map(|name| find(name, test_dir)).collect();
-        let mut files = found?;
-        let mut seen = std::collections::HashSet::new();
-        files.retain(|file| seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
-        files
-    };
+    let files = files(named, test_dir)?;
     let mut suites = Vec::new();
     let mut broken: Vec<SuiteErrors> = Vec::new();
     for file in files {
@@ -57,6 +49,18 @@ pub(crate) fn load(named: &[PathBuf], test_dir: &Path) -> Result<(Vec<Suite>, Ve
         return Err(CliError::new("usage", message).hint("rename one, or run them one after the other"));
     }
     Ok((suites, left_out))
+}
+
+/// The files of the named suites, each once, or all of the test folder.
+pub(crate) fn files(named: &[PathBuf], test_dir: &Path) -> Result<Vec<PathBuf>, CliError> {
+    if named.is_empty() {
+        return all(test_dir);
+    }
+    let found: Result<Vec<_>, _> = named.iter().map(|name| find(name, test_dir)).collect();
+    let mut files = found?;
+    let mut seen = std::collections::HashSet::new();
+    files.retain(|file| seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
+    Ok(files)
 }
 
 /// Every `*.toml` of the folder itself, by name.

@@ -22,9 +22,18 @@ pub enum Source {
         /// The component it was built to, where it was.
         built: Option<PathBuf>,
     },
-    /// A folder that looks like a crate, and why it cannot be told what it is.
+    /// A plugin's Python project.
+    Python {
+        /// The folder of its `pyproject.toml`.
+        folder: PathBuf,
+        /// The project's version.
+        version: Option<String>,
+        /// The component it was built to, where it was.
+        built: Option<PathBuf>,
+    },
+    /// A folder that looks like a crate or a project, and why it cannot be told what it is.
     Broken {
-        /// Its `Cargo.toml`.
+        /// Its `Cargo.toml` or `pyproject.toml`.
         manifest: PathBuf,
         /// What is wrong.
         reason: String,
@@ -34,8 +43,8 @@ pub enum Source {
 /// Every name with what was found under it, sorted. More than one source is an error once the name is used.
 pub type Found = BTreeMap<String, Vec<Source>>;
 
-/// Looks through `folders`. In each: every `*.wasm` file, and every subfolder that is a crate with a `cdylib`. A folder may
-/// also be such a crate or such a file itself. Giving the same folder twice changes nothing.
+/// Looks through `folders`. In each: every `*.wasm` file, and every subfolder that is a crate with a `cdylib` or a Python project
+/// with `[tool.difftest]`. A folder may also be such a crate, project or file itself. Giving the same folder twice changes nothing.
 ///
 /// # Errors
 /// When a folder cannot be listed.
@@ -54,7 +63,9 @@ pub fn discover(folders: &[PathBuf]) -> Result<Found, DiscoverError> {
             look_at(folder, &mut add);
             continue;
         }
-        if folder.join("Cargo.toml").is_file() && look_at(folder, &mut add) {
+        if ["Cargo.toml", "pyproject.toml"].iter().any(|manifest| folder.join(manifest).is_file())
+            && look_at(folder, &mut add)
+        {
             continue;
         }
         let mut entries = fs::read_dir(folder).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
@@ -74,10 +85,10 @@ fn look_at(path: &Path, add: &mut impl FnMut(String, Source)) -> bool {
     }
     let manifest = path.join("Cargo.toml");
     if !manifest.is_file() {
-        return false;
+        return look_at_python(path, add);
     }
     match read_manifest(&manifest) {
-        Ok(None) => false,
+        Ok(None) => look_at_python(path, add),
         Ok(Some(package)) => {
             let built = built(path, &package.artifact);
             let source = Source::Crate {
@@ -96,6 +107,37 @@ fn look_at(path: &Path, add: &mut impl FnMut(String, Source)) -> bool {
     }
 }
 
+/// Adds the Python project in `path`, where that is one which says in `[tool.difftest]` that it makes a plugin.
+fn look_at_python(path: &Path, add: &mut impl FnMut(String, Source)) -> bool {
+    let manifest = path.join("pyproject.toml");
+    if !manifest.is_file() {
+        return false;
+    }
+    let text = fs::read_to_string(&manifest).map_err(|error| error.to_string());
+    let table = text.and_then(|text| text.parse().map_err(|error: toml::de::Error| error.message().to_owned()));
+    let table: toml::Table = match table {
+        Ok(table) => table,
+        Err(reason) => {
+            add(name_of(path), Source::Broken { manifest, reason });
+            return true;
+        }
+    };
+    let Some(ours) = table.get("tool").and_then(|tool| tool.get("difftest")) else { return false };
+    let about = table.get("project");
+    let text = |table: Option<&toml::Value>, key: &str| {
+        table.and_then(|table| table.get(key)).and_then(toml::Value::as_str).map(str::to_owned)
+    };
+    let named = text(Some(ours), "name").or_else(|| text(about, "name")).or_else(|| text(Some(ours), "module"));
+    let Some(name) = named.map(|name| name.replace('_', "-").to_lowercase()) else {
+        add(name_of(path), Source::Broken { manifest, reason: "it has no [project] with a name".to_owned() });
+        return true;
+    };
+    let built = path.join("dist").join(format!("{name}.wasm"));
+    let version = text(about, "version");
+    add(name, Source::Python { folder: path.to_owned(), version, built: built.is_file().then_some(built) });
+    true
+}
+
 /// The plugin name of a file or folder: its name without extension, with dashes as everywhere in suites.
 #[must_use]
 pub fn name_of(path: &Path) -> String {
@@ -105,7 +147,7 @@ pub fn name_of(path: &Path) -> String {
 fn place(source: &Source) -> PathBuf {
     let path = match source {
         Source::File(path) | Source::Broken { manifest: path, .. } => path,
-        Source::Crate { folder, .. } => folder,
+        Source::Crate { folder, .. } | Source::Python { folder, .. } => folder,
     };
     fs::canonicalize(path).unwrap_or_else(|_| path.clone())
 }
@@ -159,16 +201,21 @@ fn built(folder: &Path, artifact: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The one file that `sources` of a name mean.
-pub(crate) fn single(sources: &[Source]) -> Result<(PathBuf, Option<String>), LoadCause> {
+/// The one file that `sources` of a name mean, and the version that is written beside it.
+///
+/// # Errors
+/// When there are several, or the one is not built or broken.
+pub fn single(sources: &[Source]) -> Result<(PathBuf, Option<String>), LoadCause> {
     let [source] = sources else {
         return Err(LoadCause::Clash { paths: sources.iter().map(place).collect() });
     };
     match source {
         Source::File(path) => Ok((path.clone(), None)),
-        Source::Crate { built: Some(path), version, .. } => Ok((path.clone(), version.clone())),
-        Source::Crate { folder, package, .. } => {
-            Err(LoadCause::NotBuilt { folder: folder.clone(), package: package.clone() })
+        Source::Crate { built: Some(path), version, .. } | Source::Python { built: Some(path), version, .. } => {
+            Ok((path.clone(), version.clone()))
+        }
+        Source::Crate { folder, .. } | Source::Python { folder, .. } => {
+            Err(LoadCause::NotBuilt { folder: folder.clone() })
         }
         Source::Broken { manifest, reason } => Err(LoadCause::Io { path: manifest.clone(), reason: reason.clone() }),
     }
@@ -201,9 +248,7 @@ mod tests {
         let found = discover(&[plugins.clone(), plugins.clone()]).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["image-stats", "my-metric", "odd"]);
         assert!(found.values().all(|sources| sources.len() == 1), "the same folder twice is no clash");
-        assert!(
-            matches!(single(&found["my-metric"]), Err(LoadCause::NotBuilt { package, .. }) if package == "my_metric")
-        );
+        assert!(matches!(single(&found["my-metric"]), Err(LoadCause::NotBuilt { .. })));
         assert!(matches!(single(&found["odd"]), Err(LoadCause::Io { .. })));
 
         // a build in the workspace's target folder is found from below, release before debug
@@ -213,6 +258,25 @@ mod tests {
         let found = discover(&[plugins.join("mine")]).unwrap();
         let (path, version) = single(&found["my-metric"]).unwrap();
         assert_eq!((path, version.as_deref()), (fs::canonicalize(release).unwrap(), Some("1.2.3")));
+    }
+
+    #[test]
+    fn python_projects_are_found_by_what_they_say() {
+        let root = tempfile::tempdir().unwrap();
+        let project = "[project]\nname = \"My_Metric\"\nversion = \"1.2.3\"\n";
+        write(&root.path().join("tool/pyproject.toml"), project);
+        write(&root.path().join("odd/pyproject.toml"), "[tool.difftest]\n");
+        let mine = root.path().join("mine");
+        write(&mine.join("pyproject.toml"), &format!("{project}[tool.difftest]\nmodule = \"app\"\n"));
+        let found = discover(&[root.path().to_owned()]).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["my-metric", "odd"]);
+        assert!(matches!(single(&found["my-metric"]), Err(LoadCause::NotBuilt { .. })));
+        assert!(matches!(single(&found["odd"]), Err(LoadCause::Io { .. })));
+
+        write(&mine.join("dist/my-metric.wasm"), "");
+        let found = discover(std::slice::from_ref(&mine)).unwrap();
+        let (path, version) = single(&found["my-metric"]).unwrap();
+        assert_eq!((path, version.as_deref()), (mine.join("dist/my-metric.wasm"), Some("1.2.3")));
     }
 
     #[test]

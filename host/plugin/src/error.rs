@@ -87,8 +87,8 @@ pub struct LoadError {
 pub enum LoadCause {
     #[error("{} files have this name: {}", paths.len(), list(paths))]
     Clash { paths: Vec<PathBuf> },
-    #[error("the crate {} is not built", folder.display())]
-    NotBuilt { folder: PathBuf, package: String },
+    #[error("the plugin in {} is not built", folder.display())]
+    NotBuilt { folder: PathBuf },
     #[error("{} cannot be read: {reason}", path.display())]
     Io { path: PathBuf, reason: String },
     #[error("{} is {bytes} bytes long, {limit} is the most", path.display())]
@@ -190,7 +190,7 @@ impl LoadCause {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Clash { .. } => "rename one of them, or give --plugins a folder that holds only one".to_owned(),
-            Self::NotBuilt { package, .. } => format!("cargo build --release --target wasm32-wasip2 -p {package}"),
+            Self::NotBuilt { folder } => format!("difftest plugin build {}", folder.display()),
             Self::CoreModule { .. } => {
                 "build it for the target wasm32-wasip2, or turn it into one with `wasm-tools component new`".to_owned()
             }

@@ -33,6 +33,13 @@ impl Cancel {
         self.0.fetch_max(INTERRUPTED, Ordering::Relaxed);
     }
 
+    /// Another run begins: what stopped the one before does not stop it, unless it was the user.
+    pub fn begin_again(&self) {
+        let stopped = |state| (state != INTERRUPTED).then_some(GO);
+        // nothing is left to do where the user was the one
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, stopped);
+    }
+
     /// Whether a new case may begin.
     #[must_use]
     pub fn may_begin(&self) -> bool {

@@ -27,9 +27,13 @@ pub struct Loader<'a> {
     pub(crate) logs: &'a LogRelay,
     options: Options,
     threads: usize,
-    /// The last diffusion model, by folder and reference: suites on the same one share it.
-    diffusion: Mutex<Option<(String, Arc<dyn Generator>)>>,
+    kept: Arc<Kept>,
 }
+
+/// The last diffusion model, by folder and reference: suites on the same one share it, and so do runs that are given the same of
+/// this.
+#[derive(Default)]
+pub struct Kept(Mutex<Option<(String, Arc<dyn Generator>)>>);
 
 /// What a suite needs to run.
 pub(crate) struct Loaded {
@@ -47,7 +51,14 @@ impl<'a> Loader<'a> {
     /// Opens nothing yet. Plugins log to `logs`.
     #[must_use]
     pub fn new(registry: &'a Registry, logs: &'a LogRelay, options: Options, threads: usize) -> Self {
-        Self { registry, logs, options, threads, diffusion: Mutex::default() }
+        Self { registry, logs, options, threads, kept: Arc::default() }
+    }
+
+    /// Takes the diffusion model that an earlier run left in `kept`, and leaves its own there.
+    #[must_use]
+    pub fn keeping(mut self, kept: &Arc<Kept>) -> Self {
+        self.kept = Arc::clone(kept);
+        self
     }
 
     /// Everything one suite needs. A metric that cannot be loaded costs its tests their verdict, a generator all of them.
@@ -100,7 +111,7 @@ impl<'a> Loader<'a> {
             }
             ModelSpec::Diffusion(reference) => {
                 let key = format!("{}|{reference}", base.display());
-                let mut open = self.diffusion.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut open = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some((_, generator)) = open.as_ref().filter(|(opened, _)| *opened == key) {
                     return Ok(Arc::clone(generator));
                 }

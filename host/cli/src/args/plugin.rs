@@ -6,8 +6,10 @@ use clap::Subcommand;
 
 use super::Format;
 
+mod author;
 mod distribute;
 
+pub(crate) use author::{BenchArgs, BuildArgs, CheckArgs, Givens, Kind, Language, NewArgs, TestArgs, WhichPlugin};
 pub(crate) use distribute::{AddArgs, LockArgs, Pinning, PublishArgs, RegistryArgs, VerifyArgs};
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +18,21 @@ pub(crate) enum PluginCommand {
     List(ListArgs),
     /// Show one plugin: metrics, config schema, imports, class, digest.
     Inspect(InspectArgs),
+    /// Write a new plugin: sources, tests, a suite and all it needs; works offline.
+    #[command(after_help = author::NEW_HELP)]
+    New(NewArgs),
+    /// Build a plugin's component, with cargo or componentize-py, and check it.
+    #[command(after_help = author::BUILD_HELP)]
+    Build(BuildArgs),
+    /// Check whether a component may be used: its imports, its contract, what it says of itself.
+    #[command(after_help = author::CHECK_HELP)]
+    Check(CheckArgs),
+    /// Test a plugin: the same checks for every language, and the author's own cases.
+    #[command(after_help = author::TEST_HELP)]
+    Test(TestArgs),
+    /// Measure what a plugin costs, in fuel and in time.
+    #[command(after_help = author::BENCH_HELP)]
+    Bench(BenchArgs),
     /// Add a plugin from a file or a registry to this project, and pin it.
     Add(AddArgs),
     /// Put a plugin into a registry, under a version.

@@ -1,5 +1,7 @@
 //! `difftest list`: the plan, as data.
 
+use std::sync::Arc;
+
 use difftest_diffusion::pipeline::Options;
 use difftest_report::list;
 
@@ -12,7 +14,7 @@ use crate::ui::Ui;
 pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?;
     let registry = lock_file::keep(registry, args.pinning)?;
-    let plans: Vec<_> = commands::plans(&args.selection, &registry, &Options::default(), ui)?
+    let plans: Vec<_> = commands::plans(&args.selection, &registry, &Options::default(), &Arc::default(), ui)?
         .into_iter()
         .map(|planned| planned.plan)
         .collect();

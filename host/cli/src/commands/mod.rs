@@ -13,7 +13,7 @@ use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
 use difftest_core::suite::{ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
-use difftest_diffusion::declared::DeclaredModels;
+use difftest_diffusion::declared::{DeclaredModels, Opened};
 use difftest_diffusion::pipeline::Options;
 use difftest_diffusion::scheduler::Kind;
 use difftest_plugin::{Limits, Registry};
@@ -44,11 +44,13 @@ pub(crate) struct Planned {
     pub(crate) models: Arc<DeclaredModels>,
 }
 
-/// From arguments to plans: the same cases for `list` and `run`. Models that are opened for them will run with `options`.
+/// From arguments to plans: the same cases for `list` and `run`. Models that are opened for them will run with `options`,
+/// and are shared with whoever has the same `opened`.
 pub(crate) fn plans(
     selection: &Selection,
     registry: &Registry,
     options: &Options,
+    opened: &Arc<Opened>,
     ui: &mut Ui,
 ) -> Result<Vec<Planned>, CliError> {
     let expression = selection.expression.as_deref().map(Expression::parse).transpose().map_err(|error| {
@@ -64,7 +66,6 @@ pub(crate) fn plans(
         suites.retain(|suite| !suite.tests.is_empty());
     }
     registry.prepare(suites.iter().flat_map(|suite| &suite.tests).flat_map(plugin_names));
-    let opened = Arc::default();
     let mut plans = Vec::new();
     let mut broken = Vec::new();
     for suite in suites {
@@ -74,7 +75,7 @@ pub(crate) fn plans(
             broken.push(unknown);
             continue;
         }
-        let models = catalog::models_of(&suite, &model, options, &opened);
+        let models = catalog::models_of(&suite, &model, options, opened);
         let plan = plan::expand(&suite, &model, seeds, &Catalog::new(registry, &suite, &models));
         match plan {
             Ok(plan) => plans.push(Planned { suite, plan, models }),

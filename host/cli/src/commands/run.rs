@@ -1,17 +1,20 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
+mod watch;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use difftest_core::digest::Digest;
 use difftest_core::event::Event;
+use difftest_diffusion::declared::Opened;
 use difftest_diffusion::session::UnknownDevice;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
 use difftest_run::conduct::{self, LogRelay, Options, SuiteRun};
-use difftest_run::load::Loader;
+use difftest_run::load::{Kept, Loader};
 use difftest_store::atomic;
 use difftest_store::run_folder::RunFolder;
 
@@ -25,7 +28,20 @@ use crate::ui::Ui;
 /// Shared with the signal handler.
 static CANCEL: Cancel = Cancel::new();
 
+/// Models that are open, and stay so from one run of `--watch` to the next.
+#[derive(Default)]
+struct Open {
+    /// CLIP models and graphs.
+    declared: Arc<Opened>,
+    /// The model that makes the images.
+    diffusion: Arc<Kept>,
+}
+
 pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
+    if args.watch { watch::watch(args, ui) } else { once(args, &Open::default(), ui) }
+}
+
+fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let logs = Arc::new(LogRelay::default());
     let relay = Arc::clone(&logs);
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?.with_sink(Arc::new(
@@ -41,7 +57,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         ui.note(&format!("-j {jobs}: there are no more cores"));
     }
     let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
-    let plans = commands::plans(&args.selection, &registry, &engine, ui)?;
+    let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, ui)?;
     let files: Vec<PathBuf> = plans.iter().map(|planned| planned.suite.path.clone()).collect();
     let suites: Vec<_> = plans
         .into_iter()
@@ -62,7 +78,7 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(&run)?,
     };
-    let loader = Loader::new(&registry, &logs, engine, jobs);
+    let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion);
     let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
     stop_on_ctrl_c()?;
 
@@ -156,6 +172,10 @@ fn check_output(output: &Path, suites: &[PathBuf]) -> Result<(), CliError> {
 /// The first Ctrl-C ends the run in good order; the second ends the process.
 fn stop_on_ctrl_c() -> Result<(), CliError> {
     static AGAIN: AtomicBool = AtomicBool::new(false);
+    static LISTENING: AtomicBool = AtomicBool::new(false);
+    if LISTENING.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| {
         if AGAIN.swap(true, Ordering::Relaxed) {
             #[expect(clippy::exit, reason = "the user insists")]

@@ -13,7 +13,6 @@ use super::cases::CaseFile;
 use super::trials::{Input, of_size, sample};
 use super::{Conformance, as_metric_error, said};
 use crate::error::RegistryError;
-use crate::limits::Limits;
 use crate::prompts::PAGE;
 use crate::registry::Registry;
 use crate::report::GeneratorInfo;
@@ -68,28 +67,22 @@ pub struct Cost {
     pub seconds: f64,
 }
 
-/// Measures the component at `path`. `cases` have configs for what takes no empty one; `scratch` is an empty folder.
+/// Measures the component at `path`. `open` opens a registry that finds it, each time a new one, all of them with one folder for
+/// compiled code that is empty at first. `cases` have configs for what takes no empty one.
 ///
 /// # Errors
 /// When the plugin cannot be loaded.
-pub fn bench(
+pub fn bench<E: From<RegistryError>>(
     path: &Path,
-    limits: &Limits,
+    open: &dyn Fn() -> Result<Registry, E>,
     models: Option<Arc<dyn Models>>,
     cases: &mut [CaseFile],
-    scratch: &Path,
-) -> Result<Bench, RegistryError> {
-    let open = || -> Result<Registry, RegistryError> {
-        let registry = Registry::discover(&[path.to_owned()], limits.clone()).map_err(|error| {
-            RegistryError::Refused(MetricError { kind: "plugins".into(), message: error.to_string(), hint: None })
-        })?;
-        Ok(registry.with_cache(Some(scratch.to_owned())))
-    };
-    let timed = || -> Result<f64, RegistryError> {
+) -> Result<Bench, E> {
+    let timed = || -> Result<f64, E> {
         let registry = open()?;
         let began = Instant::now();
         match registry.inspect(&path.display().to_string())?.problem {
-            Some(problem) => Err(RegistryError::Refused(problem)),
+            Some(problem) => Err(RegistryError::Refused(problem).into()),
             None => Ok(began.elapsed().as_secs_f64()),
         }
     };
@@ -174,8 +167,7 @@ fn cost(metric: &AnyMetric, input: &Input) -> Result<(u64, f64), MetricError> {
 }
 
 fn generator(subject: &Conformance<'_>, info: &GeneratorInfo) -> Result<Cost, String> {
-    let generator =
-        subject.registry.prompt_generator(&info.name).map_err(|error| said(&as_metric_error(error)))?;
+    let generator = subject.registry.prompt_generator(&info.name).map_err(|error| said(&as_metric_error(error)))?;
     let mut last = super::config::NEEDS_CONFIG.to_owned();
     let gather = |config: &Value| generator.gather(config, 42, PROMPTS, PAGE);
     for config in subject.configs(&info.name) {

@@ -326,13 +326,19 @@ impl Case {
     fn judge_prompts(&self, texts: &[String], cost: Option<String>) -> Outcome {
         let update = || Some("`--update` writes them".to_owned());
         if let Some(error) = &self.error {
-            return Outcome::failed(format!("the error `{error}` was expected, there are {} prompts", texts.len()), None);
+            return Outcome::failed(
+                format!("the error `{error}` was expected, there are {} prompts", texts.len()),
+                None,
+            );
         }
         let Some(wanted) = &self.prompts else {
             return Outcome::failed(format!("it has no `prompts` yet; there are {}", texts.len()), update());
         };
         if wanted == texts {
-            return cost.map_or_else(|| Outcome::passed(format!("{} prompts", texts.len())), |cost| Outcome::failed(cost, None));
+            return cost.map_or_else(
+                || Outcome::passed(format!("{} prompts", texts.len())),
+                |cost| Outcome::failed(cost, None),
+            );
         }
         let at = wanted.iter().zip(texts).position(|(a, b)| a != b).unwrap_or(wanted.len().min(texts.len()));
         let show = |prompt: Option<&String>| prompt.map_or("no prompt".to_owned(), |prompt| json!(prompt).to_string());
@@ -345,9 +351,9 @@ impl Case {
 /// What is wrong with giving this to a metric of that kind, if anything.
 fn misfit(kind: MetricKind, input: &Input) -> Option<&'static str> {
     match (kind, input) {
-        (MetricKind::Image, Input::One(_)) | (MetricKind::Pair, Input::Pair(..)) | (MetricKind::Set, Input::Set(..)) => {
-            None
-        }
+        (MetricKind::Image, Input::One(_))
+        | (MetricKind::Pair, Input::Pair(..))
+        | (MetricKind::Set, Input::Set(..)) => None,
         (MetricKind::Image, _) => Some("the metric looks at one image: give `image` alone"),
         (MetricKind::Pair, _) => Some("the metric compares two images: give `image` and `reference`"),
         (MetricKind::Set, _) => Some("the metric looks at a set: give `images`, and `references` where it wants them"),
@@ -391,7 +397,8 @@ mod tests {
 
     #[test]
     fn scores_are_the_same_bits_or_within_the_tolerance() {
-        let case = |more: &str| parse(&format!("[[case]]\nmetric = \"a\"\nimage = \"x\"\n{more}")).unwrap().cases.remove(0);
+        let case =
+            |more: &str| parse(&format!("[[case]]\nmetric = \"a\"\nimage = \"x\"\n{more}")).unwrap().cases.remove(0);
         let third = 1.0 / 3.0;
         assert!(!case(&format!("score = {third}")).judge_score(third, None).is_failed());
         assert!(case(&format!("score = {third}")).judge_score(f64::next_up(third), None).is_failed());

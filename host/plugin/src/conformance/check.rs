@@ -84,7 +84,9 @@ pub fn check(path: &Path, registry: &Registry, limits: &Limits) -> (Vec<Check>, 
             );
             add(STEPS[6], Outcome::passed(described(&inspection)));
         }
-        Some(problem) if matches!(problem.kind.as_str(), "plugin-compile" | "plugin-malformed" | "plugin-not-a-component") => {
+        Some(problem)
+            if matches!(problem.kind.as_str(), "plugin-compile" | "plugin-malformed" | "plugin-not-a-component") =>
+        {
             add(STEPS[5], Outcome::failed(problem.message.clone(), problem.hint.clone()));
             add(STEPS[6], Outcome::skipped("not looked at, because of `compiles`"));
         }

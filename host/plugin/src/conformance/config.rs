@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{Outcome, said};
 
 /// Why a metric or a generator could not be looked at.
-pub(super) const NEEDS_CONFIG: &str = "takes no empty config; a case with a `config` in tests/*.toml is used for all checks";
+pub(super) const NEEDS_CONFIG: &str =
+    "takes no empty config; a case with a `config` in tests/*.toml is used for all checks";
 
 /// No author chooses this name for a key.
 const UNKNOWN: &str = "no-such-key-of-difftest";

@@ -28,10 +28,10 @@ const SIZES: [(u32, u32); 4] = [(1, 1), (7, 5), (33, 17), (2048, 2048)];
 pub(super) fn trials(kind: MetricKind) -> Vec<Trial> {
     let trial = |label: String, input| Trial { label, input };
     let sized = |(width, height): (u32, u32)| (format!("{width}x{height}"), picture(width, height, 0));
-    let images = std::iter::once((256, 192)).chain(SIZES).map(sized).chain([
-        ("black 64x64".to_owned(), flat(64, 64, 0)),
-        ("white 64x64".to_owned(), flat(64, 64, 255)),
-    ]);
+    let images = std::iter::once((256, 192))
+        .chain(SIZES)
+        .map(sized)
+        .chain([("black 64x64".to_owned(), flat(64, 64, 0)), ("white 64x64".to_owned(), flat(64, 64, 255))]);
     match kind {
         MetricKind::Image => images.map(|(label, image)| trial(label, Input::One(image))).collect(),
         MetricKind::Pair => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use difftest_core::metric::MetricInfo;
 use difftest_plugin::report::Inspection;
 
-use super::{from_registry, problem_lines};
+use super::problem_lines;
 use crate::args::Format;
 use crate::args::plugin::InspectArgs;
 use crate::commands;
@@ -14,14 +14,7 @@ use crate::ui::Ui;
 
 pub(crate) fn inspect(args: &InspectArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let registry = commands::registry(&args.plugins, None)?;
-    let plugin = registry.inspect(&args.plugin).map_err(|error| {
-        let error = from_registry(error);
-        let cli = CliError::new(&error.kind, error.message);
-        match error.hint {
-            Some(hint) => cli.hint(hint),
-            None => cli,
-        }
-    })?;
+    let plugin = registry.inspect(&args.plugin)?;
     if args.message_format == Format::Json {
         ui.data(&format!("{:#}\n", serde_json::json!(plugin)))?;
     } else {

@@ -1,11 +1,19 @@
 //! `difftest plugin`: what plugins there are, what each is, and what authors do with theirs. One subcommand per file.
 
 mod add;
+mod bench;
+mod build;
+mod check;
+mod givens;
 mod inspect;
+mod lines;
 mod list;
+mod locate;
 mod lock;
+mod new;
 mod publish;
 mod remote;
+mod test;
 mod verify;
 
 use std::fmt::Write as _;
@@ -21,6 +29,11 @@ pub(crate) fn plugin(command: &PluginCommand, ui: &mut Ui) -> Result<Exit, CliEr
     match command {
         PluginCommand::List(args) => list::list(args, ui),
         PluginCommand::Inspect(args) => inspect::inspect(args, ui),
+        PluginCommand::New(args) => new::new(args, ui),
+        PluginCommand::Build(args) => build::build(args, ui),
+        PluginCommand::Check(args) => check::check(args, ui),
+        PluginCommand::Test(args) => test::test(args, ui),
+        PluginCommand::Bench(args) => bench::bench(args, ui),
         PluginCommand::Add(args) => add::add(args, ui),
         PluginCommand::Publish(args) => publish::publish(args, ui),
         PluginCommand::Lock(args) => lock::lock(args, ui),
@@ -47,5 +60,16 @@ fn from_registry(error: RegistryError) -> MetricError {
         },
         RegistryError::Load(error) => error.into(),
         RegistryError::Refused(error) => error,
+    }
+}
+
+impl From<RegistryError> for CliError {
+    fn from(error: RegistryError) -> Self {
+        let MetricError { kind, message, hint } = from_registry(error);
+        let error = Self::new(&kind, message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
