@@ -115,7 +115,7 @@ def _schema(hint: Any, place: str, above: tuple[type, ...]) -> dict[str, Any]:
         return {"type": _SIMPLE[hint]}
     if origin is Literal:
         return {"enum": [_plain(value) for value in arguments]}
-    if isinstance(hint, type) and issubclass(hint, Enum):
+    if origin is None and isinstance(hint, type) and issubclass(hint, Enum):
         return {"enum": [_plain(member) for member in hint]}
     if origin in (Union, types.UnionType) and types.NoneType in arguments:
         rest = [argument for argument in arguments if argument is not types.NoneType]

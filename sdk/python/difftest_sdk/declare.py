@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_type_hints, overload
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from . import config
 from .errors import DeclarationError
@@ -71,7 +71,9 @@ class Declaration:
         optional = self.kind is Kind.SET and parameter == "reference"
         if optional and wanted in get_args(hint) and type(None) in get_args(hint):
             return
-        if hint is Any or (isinstance(hint, type) and issubclass(wanted, hint) and not optional):
+        # in Python 3.10 `list[int]` passes for a type
+        plain = isinstance(hint, type) and get_origin(hint) is None
+        if hint is Any or (plain and issubclass(wanted, hint) and not optional):
             return
         shown = f"{parameter}: {wanted.__name__}{' | None' if optional else ''}"
         why = ", since not every suite has a reference set" if optional else ""
