@@ -69,3 +69,70 @@ fn a_plugin_is_loaded_once_however_many_ask() {
     assert!(infos.windows(2).all(|pair| pair[0] == pair[1]));
     assert!(lines.lock().unwrap().is_empty());
 }
+
+/// The other worlds: a pair, a set with a reference, a metric and a set that ask models. Each is measured over some inputs.
+mod worlds {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use difftest_core::metric::{AnyMetric, ImageSet, Item, Score};
+    use difftest_core::model::Models;
+    use difftest_plugin::Limits;
+    use rayon::prelude::*;
+    use serde_json::json;
+
+    use crate::common::models::TestModels;
+    use crate::common::sets::Gradients;
+    use crate::common::{component, image, registry_of, sample};
+
+    const METRICS: [&str; 4] =
+        ["hostile/pair-trick", "hostile/set-trick", "hostile-models/trick", "hostile-models/set-trick"];
+    const SIDES: [u32; 5] = [17, 64, 33, 64, 101];
+
+    fn one(metric: &AnyMetric, side: u32) -> Score {
+        match metric {
+            AnyMetric::Each(metric) => {
+                let reference = Some(image(side, side + 1));
+                let item = Item { image: image(side, side + 1), sample: sample(&side.to_string()), reference };
+                metric.measure(&[item]).remove(0).unwrap()
+            }
+            AnyMetric::Set(metric) => {
+                let images: Arc<dyn ImageSet> = Gradients::new(1..side);
+                let reference: Arc<dyn ImageSet> = Gradients::new([side, 5]);
+                metric.measure(&images, Some(&reference)).unwrap()
+            }
+        }
+    }
+
+    /// Every metric over every side, each in a registry of its own.
+    fn scores(cache: Option<&Path>, run: impl Fn(&AnyMetric) -> Vec<Score>) -> Vec<Vec<Score>> {
+        let files = [component("hostile"), component("hostile_models")];
+        let models: Arc<dyn Models> = TestModels::shared();
+        let score = |name: &&str| {
+            let (registry, _) = registry_of(&files, Limits::default());
+            let registry = registry.with_cache(cache.map(Into::into));
+            run(&registry.metric(name, &json!({ "trick": "none" }), Some(&models)).unwrap())
+        };
+        METRICS.iter().map(score).collect()
+    }
+
+    #[test]
+    fn scores_and_fuel_are_the_same_in_every_world() {
+        let cache = tempfile::tempdir().unwrap();
+        let in_order = scores(Some(cache.path()), |metric| SIDES.iter().map(|&side| one(metric, side)).collect());
+        for (name, scores) in METRICS.iter().zip(&in_order) {
+            assert!(scores.iter().all(|score| score.fuel.is_some_and(|fuel| fuel > 1_000)), "{name}");
+            assert_eq!(scores[1], scores[3], "{name}: an earlier call leaves no trace");
+            // the inputs of a pair are equal on purpose; all others differ
+            assert!(*name == METRICS[0] || scores[0].value != scores[1].value, "{name}");
+        }
+        let on_threads = scores(Some(cache.path()), |metric| SIDES.par_iter().map(|&side| one(metric, side)).collect());
+        assert_eq!(on_threads, in_order, "from the cache, on many threads at once");
+        let backwards = scores(None, |metric| {
+            let mut scores: Vec<_> = SIDES.iter().rev().map(|&side| one(metric, side)).collect();
+            scores.reverse();
+            scores
+        });
+        assert_eq!(backwards, in_order, "in another order, freshly compiled");
+    }
+}
