@@ -141,8 +141,11 @@ fn compare_and_ask_models(comparing: &Registry, asking: &Registry) {
 
     // one image twice, and another
     let images: Arc<dyn ImageSet> = Gradients::new([20, 20, 30]);
-    let distinct = set(comparing, "my-metrics/distinct", &json!({}), None).measure(&images, None).unwrap();
-    assert_eq!(distinct.value, 2.0 / 3.0);
+    let distinct = set(comparing, "my-metrics/distinct", &json!({}), None);
+    assert_eq!(distinct.measure(&images, None).unwrap().value, 2.0 / 3.0);
+    // more than a plugin may hold at once: walking a set gives each image back
+    let many: Arc<dyn ImageSet> = Gradients::new(vec![8; 2 * Limits::default().handles]);
+    assert_eq!(distinct.measure(&many, None).unwrap().value, 1.0 / many.len() as f64);
 
     let models = TestModels::shared();
     let variety = set(asking, "my-metrics/variety", &json!({}), Some(&models));
