@@ -4,11 +4,16 @@
 //! | command | counterpart |
 //! |---|---|
 //! | `image-stats sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `image_stats.py` |
+//! | `ssim sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `ssim.py` |
+//! | `phash PLUGINS FOLDER COUNT SCORES` | `phash.py` |
+//! | `memory PLUGINS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `unet FOLDER THREADS REPEATS` | `unet.py run` |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the measurement goes to stdout, trouble to stderr")]
 
 mod image_stats;
+mod memory;
+mod pairs;
 mod shapes;
 mod unet;
 
@@ -26,6 +31,11 @@ fn main() -> ExitCode {
         ["image-stats", side, plugins, images, count, side_length, scores] => {
             image_stats::measure(side, plugins, images, count, side_length, scores)
         }
+        ["ssim", side, plugins, images, count, length, scores] => {
+            pairs::ssim(side, plugins, images, [count, length], scores)
+        }
+        ["phash", plugins, folder, count, scores] => pairs::phash(plugins, folder, count, scores),
+        ["memory", plugins, cases] => memory::measure(plugins, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["unet", folder, threads, repeats] => unet::measure(folder, threads, repeats),
         _ => Err("see the top of host/bench/src/main.rs for the commands; `cargo xtask bench` runs them".into()),

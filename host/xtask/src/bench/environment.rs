@@ -30,13 +30,13 @@ impl<'a> Environment<'a> {
         let folder = workspace.target.join("bench");
         fs::create_dir_all(&folder)
             .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
-        step::run(&mut workspace.build_plugins(&["image-stats"]))?;
+        step::run(&mut workspace.build_plugins(&["image-stats", "ssim", "phash"]))?;
         step::run(&mut workspace.cargo(&["build", "--release", "-p", "difftest-bench", "-p", "difftest"]))?;
         step::run(workspace.command(workspace.program("release", "difftest")).args(["runtime", "install", "cpu"]))?;
 
         let scripts = workspace.root.join("host/xtask/bench");
         let requirements = scripts.join("requirements.txt");
-        let needs_python = measurements.iter().any(|measurement| *measurement != 'd');
+        let needs_python = measurements.iter().any(|measurement| !matches!(measurement, 'd' | 'k'));
         let python = match python {
             Some(python) => PathBuf::from(python),
             None if needs_python => own_python(workspace, &folder.join("venv"), &requirements)?,

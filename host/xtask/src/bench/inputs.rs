@@ -12,6 +12,8 @@ use crate::step::{self, Failure};
 pub(super) const IMAGES: usize = 200;
 /// Their width and height.
 pub(super) const SIDE: usize = 512;
+/// Images of (h) and (i).
+pub(super) const PNGS: usize = 1_000;
 /// Images of (c): every colour with every shape.
 pub(super) const PICTURES: usize = COLORS.len() * SHAPES.len();
 const COLORS: [&str; 8] = ["red", "green", "blue", "yellow", "purple", "orange", "black", "pink"];
@@ -25,6 +27,30 @@ pub(super) fn images(environment: &Environment<'_>) -> Result<PathBuf, Failure> 
         let mut make = environment.python("images.py", 1);
         step::run(make.arg(path).args([IMAGES.to_string(), SIDE.to_string()]))
     })
+}
+
+/// A folder of [`PNGS`] PNG files with a manifest.
+pub(super) fn pictures(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    let images = images(environment)?;
+    kept(environment, "pictures", |path| {
+        let mut make = environment.python("pictures.py", 1);
+        step::run(make.arg(&images).arg(SIDE.to_string()).arg(path).arg(PNGS.to_string()))
+    })
+}
+
+/// A suite over those with five metrics of `image-stats`.
+pub(super) fn pictures_suite(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    let folder = pictures(environment)?;
+    let metrics = ["brightness", "contrast", "sharpness", "colorfulness", "entropy"];
+    let metrics: Vec<_> = metrics.iter().map(|name| format!("\"image-stats/{name}\"")).collect();
+    let text = format!(
+        "model = {{ images = {:?} }}\n\n[[test]]\nname = \"all\"\nmetrics = [{}]\n",
+        folder.display().to_string(),
+        metrics.join(", ")
+    );
+    let path = environment.path("pictures.toml");
+    write(&path, &text)?;
+    Ok(path)
 }
 
 /// A folder with a random UNet in diffusers' layout, an input for it, and torch's answer.

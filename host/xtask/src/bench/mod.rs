@@ -1,7 +1,7 @@
 //! difftest against the Python tools people use today, side by side on this machine.
 //!
 //! ```text
-//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (e) -> table on stdout, report.json
+//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (k) -> table on stdout, report.json
 //! ```
 //!
 //! Rules of the comparison: both sides get the same bytes and the same threads, and are checked to give the same answer; each
@@ -11,6 +11,7 @@
 mod environment;
 mod inputs;
 mod measurements;
+mod plugins;
 mod sample;
 mod table;
 
@@ -35,6 +36,11 @@ Measurements (all of them where none is named):
   c  32 images x 25 steps of builtin:shapes, against diffusers, two threads
   d  `difftest list` on a suite of 10,000 cases
   e  one step of a random UNet of Stable Diffusion 1.5's size, against torch, two threads
+  f  a plugin's start: first use with compilation, and from the cache; in Rust, and in Python where that is built
+  g  ssim in the sandbox on 512x512 in colour, against scikit-image and against itself compiled natively, one thread
+  h  pHash of 1,000 PNG files of 512x512, decoding included, against ImageHash, one thread
+  i  five metrics on those files with -j 2, against -j 1
+  k  resident memory over 10,000 cases of one plugin
 
 Options:
   --repeats N    How often each side runs; the middle one counts  [default: 5]
@@ -99,12 +105,12 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" => options.measurements.extend(word.chars()),
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" => options.measurements.extend(word.chars()),
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = ('a'..='e').collect();
+        options.measurements = "abcdefghik".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();
