@@ -33,6 +33,12 @@ difftest_sdk::metrics! {
         sample.attribute("steps").ok_or_else(|| Error::other("no steps"))?;
         Ok(mean_of_rows(image) - mean_of_rows(reference))
     }
+
+    /// The only one of its kind, and left out.
+    #[cfg(any())]
+    fn left_out(images: &ImageSet) -> f64 {
+        images.len() as f64
+    }
 }
 
 difftest_sdk::prompts! {
