@@ -18,6 +18,10 @@ use crate::args::{Args, Command};
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
+    // started by another difftest to compile a plugin
+    if let Some(code) = difftest_plugin::compile::as_child() {
+        return code;
+    }
     let args = Args::parse();
     let mut ui = Ui::new(&args.global);
     let outcome = match args.command {

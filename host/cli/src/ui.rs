@@ -1,12 +1,23 @@
 //! What the commands print with: data to stdout, everything else to stderr, colour only where it is wanted.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use difftest_report::terminal::Verbosity;
 
 use crate::args::{Color, Global};
 use crate::error::CliError;
+
+/// What `--quiet` said, for threads that work without a [`Ui`].
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Says what is going on, from any thread.
+pub(crate) fn note(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+}
 
 /// Where output goes and how it looks.
 #[derive(Debug)]
@@ -22,6 +33,7 @@ impl Ui {
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
+        QUIET.store(verbosity == Verbosity::Quiet, Ordering::Relaxed);
         Self { color: global.color, verbosity }
     }
 
@@ -66,9 +78,7 @@ impl Ui {
 
     /// Says what is going on.
     pub(crate) fn note(&mut self, text: &str) {
-        if self.verbosity != Verbosity::Quiet {
-            let _ = writeln!(io::stderr(), "{text}");
-        }
+        note(text);
     }
 
     /// Something is wrong, and what to do about it.

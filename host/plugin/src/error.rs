@@ -7,7 +7,6 @@ use difftest_core::nearest::nearest;
 use difftest_core::plan::Unknown;
 
 use crate::compile::{CompileError, Refusal};
-use crate::outline;
 
 /// A folder of plugins cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -209,10 +208,6 @@ impl LoadCause {
             Self::Describe(error) => return error.hint.clone(),
             Self::Locked(refusal) => refusal.hint(),
             Self::Compile { error, .. } => return error.hint(),
-            Self::TooComplex { what: outline::DEBUG_BYTES, .. } => {
-                "leave out what backtraces do not need: `debug = \"line-tables-only\"` in the profile it is built with"
-                    .to_owned()
-            }
             _ => return None,
         };
         Some(hint)

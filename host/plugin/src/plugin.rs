@@ -37,8 +37,12 @@ pub(crate) struct Plugin {
 
 /// The bytes of a component file and what they are, before any judgement.
 pub(crate) struct Artifact {
+    /// As they are in the file, but without debug information that is over its limit.
     pub(crate) wasm: Vec<u8>,
+    /// Of the file.
     pub(crate) digest: Digest,
+    /// Of `wasm`: what its compiled code is kept by.
+    compiled_as: Digest,
     pub(crate) outline: Outline,
 }
 
@@ -80,7 +84,12 @@ fn read_if(
     let digest = Digest::of(&wasm);
     check(digest)?;
     let outline = outline::read(&wasm, path, limits)?;
-    Ok(Artifact { digest, wasm, outline })
+    let mut compiled_as = digest;
+    if outline.debug_bytes > limits.debug_bytes {
+        outline.hide_debug_information(&mut wasm);
+        compiled_as = Digest::of(&wasm);
+    }
+    Ok(Artifact { wasm, digest, compiled_as, outline })
 }
 
 impl Plugin {
@@ -95,7 +104,7 @@ impl Plugin {
     ) -> Result<Self, LoadCause> {
         let abilities = policy::judge(&read.outline, path)?;
         let engine = &sandbox.engine;
-        let compiled = cache.component(engine, &sandbox.limits, name, &read.wasm, &read.digest);
+        let compiled = cache.component(engine, &sandbox.limits, name, &read.wasm, &read.compiled_as);
         let (component, origin) = compiled.map_err(|error| LoadCause::compile(path, error))?;
         let wrong = |error: wasmtime::Error| LoadCause::WrongType {
             path: path.to_owned(),

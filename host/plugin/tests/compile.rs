@@ -155,20 +155,6 @@ fn a_file_that_is_too_large_is_not_read() {
     assert!(started.elapsed() < Duration::from_millis(50), "{:?}: it was read", started.elapsed());
 }
 
-/// A component with more debug information than a backtrace may cost.
-#[test]
-fn debug_information_has_a_limit() {
-    let folder = tempfile::tempdir().unwrap();
-    let text =
-        "(component (core module (@custom \".debug_info\" \"0123456789\") (@custom \".debug_line\" \"0123456789\")))";
-    let path = written(folder.path(), "debug.wasm", &wat::parse_str(text).unwrap());
-    let limits = Limits { debug_bytes: 15, ..Limits::default() };
-    let error = refusal(&registry(&[&path], limits, None).0, "debug/metric");
-    assert_eq!(error.kind, "plugin-too-large");
-    assert!(error.message.ends_with("has bytes of debug information: 20, 15 is the most"), "{error}");
-    assert!(error.hint.unwrap().contains("line-tables-only"));
-}
-
 #[cfg(unix)]
 #[test]
 fn a_cache_folder_that_cannot_be_written_costs_time_only() {

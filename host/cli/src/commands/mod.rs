@@ -16,24 +16,28 @@ use difftest_core::suite::{ModelSpec, PromptSource, Suite, SuiteError, SuiteErro
 use difftest_diffusion::declared::{DeclaredModels, Opened};
 use difftest_diffusion::pipeline::Options;
 use difftest_diffusion::scheduler::Kind;
-use difftest_plugin::{Limits, Registry};
+use difftest_plugin::{Compiler, Limits, Registry};
 use difftest_run::catalog::{self, CLIP_SCORE, Catalog};
 
 use crate::args::Selection;
 use crate::environment;
 use crate::error::CliError;
 use crate::suites;
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
-/// The plugins of the folders that `selection` names.
+/// The plugins of the folders that `selection` names, compiled in child processes of this program.
 pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Result<Registry, CliError> {
     let mut limits = Limits::default();
     if let Some(fuel) = fuel {
         limits.fuel = fuel;
     }
-    Registry::discover(&environment::plugin_folders(folders)?, limits).map_err(|error| {
+    let registry = Registry::discover(&environment::plugin_folders(folders)?, limits).map_err(|error| {
         CliError::new("plugins", error.to_string()).hint("name folders that exist with `--plugins DIR`")
-    })
+    })?;
+    let compiler = Compiler::this_program()
+        .map_err(|error| CliError::new("plugins", format!("difftest does not find its own program: {error}")))?;
+    let notice = |name: &str| ui::note(&format!("compiling plugin {name} (first use; kept for later) ..."));
+    Ok(registry.with_compiler(compiler).with_notice(notice))
 }
 
 /// A suite and what it comes to.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
 
 mod commands;
+mod compiling;
 mod env;
 mod images;
 mod interrupts;
