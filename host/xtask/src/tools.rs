@@ -17,6 +17,37 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     add_plugin_target(workspace)
 }
 
+/// A registry server for the tests of publishing: Debian's, unpacked into target/tools. Needs no root and installs nothing. Where that
+/// cannot be, those tests say that they are skipped.
+pub(crate) fn registry_server(workspace: &Workspace) -> Result<(), Failure> {
+    const PACKAGE: &str = "docker-registry";
+    let tools = workspace.target.join("tools");
+    if tools.join("usr/bin").join(PACKAGE).is_file() || step::succeeds(workspace.command(PACKAGE).arg("--version")) {
+        return Ok(());
+    }
+    let skip = |reason: &str| {
+        eprintln!("skipped: {PACKAGE} is not fetched: {reason}; put it on the path to run the tests that need it");
+        Ok(())
+    };
+    if !["apt-get", "dpkg-deb"].into_iter().all(|name| step::succeeds(workspace.command(name).arg("--version"))) {
+        return skip("there is no apt-get and dpkg-deb here");
+    }
+    std::fs::create_dir_all(&tools)
+        .map_err(|error| Failure::new(format!("cannot make {}: {error}", tools.display())))?;
+    let download =
+        || step::succeeds(workspace.command("apt-get").current_dir(&tools).args(["download", "-q", PACKAGE]));
+    // fresh machines have no package lists yet; getting them takes a right that may be missing
+    if !download() && !(step::succeeds(workspace.command("apt-get").args(["update", "-q"])) && download()) {
+        return skip("apt-get cannot download it (is there a network?)");
+    }
+    let entries = std::fs::read_dir(&tools).into_iter().flatten().flatten().map(|entry| entry.path());
+    let package = entries.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).max();
+    match package {
+        Some(package) => step::run(workspace.command("dpkg-deb").arg("-x").args([&package, &tools])),
+        None => skip("apt-get downloaded nothing"),
+    }
+}
+
 /// The first package client that answers.
 fn python_clients(workspace: &Workspace) -> Option<&'static [&'static str]> {
     const CLIENTS: [&[&str]; 5] =

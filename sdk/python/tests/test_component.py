@@ -63,7 +63,7 @@ class InTheHost(unittest.TestCase):
         """The results, and what was said to the person at the terminal."""
         (self.folder / "suite.toml").write_text(text)
         results = self.folder / "results.json"
-        command = [str(PROGRAM), "run", "suite.toml", "--plugins", ".", "-v", "-o", "results.json"]
+        command = [str(PROGRAM), "run", "suite.toml", "--plugins", ".", "--no-locked", "-v", "-o", "results.json"]
         results.unlink(missing_ok=True)
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, encoding="utf-8")
         self.assertTrue(results.is_file(), done.stderr)
@@ -122,7 +122,7 @@ class InTheHost(unittest.TestCase):
     def test_configs_are_refused_by_the_host(self) -> None:
         text = 'model = { images = "images" }\n[[test]]\nname = "t"\nmetrics = [{ name = "p/torture", config = { wat = 1 } }]\n'
         (self.folder / "suite.toml").write_text(text)
-        command = [str(PROGRAM), "run", "suite.toml", "--plugins", "."]
+        command = [str(PROGRAM), "run", "suite.toml", "--plugins", ".", "--no-locked"]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, encoding="utf-8")
         self.assertIn("unknown key `wat`", done.stderr + done.stdout)
 

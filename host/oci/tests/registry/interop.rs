@@ -6,7 +6,7 @@ use std::process::Command;
 use difftest_core::digest::Digest;
 use difftest_oci::Error;
 
-use crate::server::{Registry, artifact, client, component, quiet, tool};
+use crate::server::{Registry, artifact, client, component, quiet, skip, tool};
 
 /// Runs a tool; a failure shows what it said.
 #[track_caller]
@@ -19,7 +19,7 @@ fn succeed(command: &mut Command) {
 #[test]
 fn skopeo_copies_a_plugin_out_and_in_again_without_changing_a_digest() {
     let Some(skopeo) = tool("DIFFTEST_SKOPEO", "usr/bin/skopeo", "skopeo") else {
-        eprintln!("skipped: there is no skopeo on the path");
+        skip("there is no skopeo on the path");
         return;
     };
     let Some(registry) = Registry::start() else { return };
@@ -47,7 +47,7 @@ fn skopeo_copies_a_plugin_out_and_in_again_without_changing_a_digest() {
 #[test]
 fn a_container_image_pushed_by_skopeo_is_told_from_a_plugin() {
     let Some(skopeo) = tool("DIFFTEST_SKOPEO", "usr/bin/skopeo", "skopeo") else {
-        eprintln!("skipped: there is no skopeo on the path");
+        skip("there is no skopeo on the path");
         return;
     };
     let Some(registry) = Registry::start() else { return };
@@ -93,7 +93,7 @@ fn container_image(folder: &Path) {
 #[test]
 fn wkg_pulls_what_is_pushed_here_and_pushes_what_is_pulled_here() {
     let Some(wkg) = tool("DIFFTEST_WKG", "bin/wkg", "wkg") else {
-        eprintln!("skipped: there is no wkg in target/tools/bin or on the path");
+        skip("there is no wkg in target/tools/bin or on the path");
         return;
     };
     let Some(registry) = Registry::start() else { return };
@@ -122,7 +122,7 @@ fn wkg_pulls_what_is_pushed_here_and_pushes_what_is_pulled_here() {
 #[test]
 fn oras_pulls_what_is_pushed_here_and_pushes_what_is_pulled_here() {
     let Some(oras) = tool("DIFFTEST_ORAS", "bin/oras", "oras") else {
-        eprintln!("skipped: there is no oras in target/tools/bin or on the path");
+        skip("there is no oras in target/tools/bin or on the path");
         return;
     };
     let Some(registry) = Registry::start() else { return };

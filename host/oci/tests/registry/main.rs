@@ -1,5 +1,5 @@
 //! Against a real registry server on this machine, and against one whose bytes are tampered with on the way.
-#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod faults;
 mod interop;

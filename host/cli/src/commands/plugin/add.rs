@@ -33,6 +33,10 @@ pub(crate) fn add(args: &AddArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folder = args.plugins.first().cloned().unwrap_or_else(|| PathBuf::from("plugins"));
     let from_registry = args.source.starts_with(SCHEME);
     let reference = from_registry.then(|| args.source.parse::<Reference>()).transpose().map_err(remote::error)?;
+    if !from_registry && Path::new(&args.source).is_dir() {
+        return Err(CliError::new("usage", format!("{} is a folder", args.source))
+            .hint("name the component file; a crate is built with `difftest plugin build`, and used where it is with `--plugins`"));
+    }
     let name = name(args, reference.as_ref())?;
     let target = folder.join(format!("{name}.wasm"));
     let checked = match &reference {
@@ -76,10 +80,6 @@ fn name(args: &AddArgs, reference: Option<&Reference>) -> Result<String, CliErro
 
 /// A file of this machine.
 fn local(path: &Path) -> Result<Checked, CliError> {
-    if path.is_dir() {
-        return Err(CliError::new("usage", format!("{} is a folder", path.display()))
-            .hint("name the component file; a crate is built with `difftest plugin build`, and used where it is with `--plugins`"));
-    }
     let (examined, inspection) = check(path)?;
     Ok(Checked { examined, inspection, source: Source::Path(relative(path)), version: None })
 }
