@@ -15,7 +15,7 @@ pub struct Limits {
     /// pixel of a 4-megapixel image, and an endless loop ends within seconds. The same on every machine, unlike time.
     pub fuel: u64,
     /// Fuel on top of that for each image, where a whole set is measured. Default 250,000,000: a thousand for each pixel of
-    /// 512x512, or at 10,000 images every pair of two rows of 768 numbers sixty times over.
+    /// 512x512, or at 10,000 images every pair of two rows of 768 numbers ten times over.
     pub set_image_fuel: u64,
     /// A backstop in real time, for what fuel does not see. Default 60 s. Only a broken machine or a hole in the other limits
     /// should ever meet it, because it is the one limit that depends on the machine. The time that the host spends in models and

@@ -5,10 +5,15 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{component, each, image, registry_of, sample};
-use difftest_core::metric::Item;
+use common::sets::Gradients;
+use common::{component, each, image, registry_of, sample, set};
+use difftest_core::digest::Digest;
+use difftest_core::image::Image;
+use difftest_core::metric::{ImageSet, Item};
+use difftest_core::model::{Embedder, Graph, ModelError, Models};
 use difftest_plugin::{Compiler, Limits, Registry};
 use serde_json::json;
 
@@ -61,5 +66,68 @@ fn the_price_of_loading() {
         load(&child, None, 1, "first use, compiled in a child process, not kept");
         load(&child, Some(folder.path()), 1, "first use, compiled in a child process, kept");
         load(&child, Some(folder.path()), 10, "later use: read, parse, check, map, describe");
+    }
+}
+
+/// The limits of a set admit 10,000 images: the dearest honest metric that there is looks at all pairs of their rows.
+#[test]
+#[ignore = "a measurement: a minute"]
+fn ten_thousand_images_fit() {
+    let (registry, _) = registry_of(&[component("set_stats")], Limits::default());
+    let models: Arc<dyn Models> = Arc::new(Wide::new());
+    let metric = set(&registry, "set-stats/near-duplicates", &json!({}), Some(&models));
+    let images: Arc<dyn ImageSet> = Gradients::new((0..10_000).map(|i| i % 13 + 4));
+    let mut fuel = 0;
+    let what = format!("near-duplicates of 10,000, rows of {WIDE}");
+    timed(&what, 1, || fuel = metric.measure(&images, None).unwrap().fuel.unwrap());
+    let limits = Limits::default();
+    let granted = limits.fuel + limits.set_image_fuel * 10_000;
+    println!("{:50} {fuel:>9} of {granted} fuel", "");
+    assert!(fuel * 4 < granted, "with room to spare");
+}
+
+/// Numbers of a row of CLIP ViT-L/14.
+const WIDE: u32 = 768;
+
+/// A model whose rows are as long as a large one's, made of the first pixels.
+struct Wide([(String, Digest); 1]);
+
+impl Wide {
+    fn new() -> Self {
+        Self([("clip".to_owned(), Digest::of(b"wide"))])
+    }
+}
+
+impl Models for Wide {
+    fn declared(&self) -> &[(String, Digest)] {
+        &self.0
+    }
+
+    fn embedder(&self, _: &str) -> Result<Arc<dyn Embedder>, ModelError> {
+        Ok(Arc::new(Self::new()))
+    }
+
+    fn graph(&self, name: &str) -> Result<Arc<dyn Graph>, ModelError> {
+        Err(ModelError::NotFound(format!("`{name}` is no graph")))
+    }
+}
+
+impl Embedder for Wide {
+    fn dimensions(&self) -> u32 {
+        WIDE
+    }
+
+    fn embed_text(&self, text: &str) -> Result<Arc<[f32]>, ModelError> {
+        Err(ModelError::Failed(format!("`{text}` was not expected")))
+    }
+
+    fn embed_images(&self, images: &[Image]) -> Result<Vec<Arc<[f32]>>, ModelError> {
+        let row = |image: &Image| -> Arc<[f32]> {
+            let pixels = image.rgb8();
+            let row: Vec<_> = (0..WIDE as usize).map(|i| f32::from(pixels[i % pixels.len()]) + 1.0).collect();
+            let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+            row.into_iter().map(|value| value / length).collect()
+        };
+        Ok(images.iter().map(row).collect())
     }
 }

@@ -18,7 +18,7 @@ use difftest_plugin::{Limits, Registry, RegistryError};
 use serde_json::Value;
 
 /// Components of first-party plugins and the examples of `hostile`, by the name of their target.
-const PLUGINS: [&str; 3] = ["hostile", "image_stats", "prompt_matrix"];
+const PLUGINS: [&str; 4] = ["hostile", "image_stats", "prompt_matrix", "set_stats"];
 const EXAMPLES: [&str; 4] = ["forbidden_sockets", "forbidden_files", "forbidden_clock", "hostile_models"];
 
 /// Where they are, built first where they are missing or older than what they are made of.
@@ -27,8 +27,10 @@ static COMPONENTS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
     let plugins = PLUGINS.map(|name| (name.to_owned(), release.join(name).with_extension("wasm")));
     let examples = EXAMPLES.map(|name| (name.to_owned(), release.join("examples").join(name).with_extension("wasm")));
     let components: HashMap<_, _> = plugins.into_iter().chain(examples).collect();
-    let sources = ["sdk/rust", "wit", "plugins/hostile", "plugins/image-stats", "plugins/prompt-matrix"];
-    let changed = sources.iter().map(|folder| newest(&workspace().join(folder))).max().unwrap();
+    let packages = PLUGINS.map(|name| name.replace('_', "-"));
+    let sources = packages.iter().map(|package| format!("plugins/{package}"));
+    let sources = sources.chain(["sdk/rust", "wit"].map(str::to_owned));
+    let changed = sources.map(|folder| newest(&workspace().join(folder))).max().unwrap();
     if components.values().all(|path| modified(path).is_some_and(|built| built >= changed)) {
         return components;
     }
@@ -36,7 +38,9 @@ static COMPONENTS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
     let mut command = Command::new(cargo);
     command.current_dir(workspace()).args(["build", "--release", "--target", "wasm32-wasip2", "--lib"]);
     command.arg("--target-dir").arg(workspace().join("target"));
-    command.args(["-p", "hostile", "-p", "image-stats", "-p", "prompt-matrix"]);
+    for package in packages {
+        command.args(["-p", &package]);
+    }
     for name in EXAMPLES {
         command.args(["--example", name]);
     }
