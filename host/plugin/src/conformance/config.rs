@@ -56,7 +56,7 @@ fn keys(schema: &Value) -> Vec<String> {
 
 /// Whether a value of at least one JSON type is refused.
 fn wrong_type(base: &Map<String, Value>, key: &str, accepts: &dyn Fn(&Value) -> Result<(), MetricError>) -> Outcome {
-    let values = [json!({ UNKNOWN: 1 }), json!([[]]), json!(true), json!("\u{1}"), json!(-1e300)];
+    let values = [json!({ "x": [] }), json!([[]]), json!(true), json!("\u{1}"), json!(-1e300)];
     for value in values {
         let mut config = base.clone();
         config.insert(key.to_owned(), value);

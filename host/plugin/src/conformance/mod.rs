@@ -179,10 +179,12 @@ fn short(plugin: &str, name: &str) -> String {
 /// What happened, without the plugin, metric and case, which are named beside it.
 fn said(error: &MetricError) -> String {
     let text = error.message.as_str();
-    match text.strip_prefix("plugin `").and_then(|rest| rest.split_once("`: ").or_else(|| rest.split_once(": "))) {
-        Some((_, what)) => what.to_owned(),
-        None => text.to_owned(),
+    for start in ["plugin `", "config of `"] {
+        if let Some((_, what)) = text.strip_prefix(start).and_then(|rest| rest.split_once("`: ")) {
+            return what.to_owned();
+        }
     }
+    text.to_owned()
 }
 
 fn as_metric_error(error: RegistryError) -> MetricError {

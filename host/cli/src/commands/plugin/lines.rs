@@ -26,7 +26,11 @@ pub(super) fn line(check: &Check, with_of: bool, color: bool) -> String {
         Outcome::Skipped { reason } => (reason, None),
     };
     let passed = matches!(check.outcome, Outcome::Passed { .. });
-    text += &check.what;
+    if with_of {
+        text += &check.what;
+    } else {
+        let _ = write!(text, "{:<16}", check.what);
+    }
     if !note.is_empty() {
         let note = note.replace('\n', "\n         ");
         let _ = if passed { write!(text, "  {dim}{note}{dim:#}") } else { write!(text, ": {note}") };

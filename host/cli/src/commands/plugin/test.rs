@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use difftest_plugin::conformance::{self, CaseFile, Check, Conformance, Outcome};
+use difftest_report::terminal::Verbosity;
 use difftest_store::atomic;
 
 use super::givens;
@@ -23,9 +24,11 @@ pub(crate) fn test(args: &TestArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     ui.note(&format!("testing `{}` ({})", located.name, located.wasm.display()));
     let mut checks: Vec<Check> = Vec::new();
     let mut trouble = None;
+    let verbosity = ui.verbosity();
     let human = args.message_format == Format::Human;
     Conformance { registry: &registry, plugin: &located.name, models, cases: &mut cases }.run(&mut |check| {
-        if human {
+        let quiet = verbosity == Verbosity::Quiet && matches!(check.outcome, Outcome::Passed { .. });
+        if human && !quiet {
             trouble = trouble.take().or(ui.data(&line(&check, true, ui.color_stdout())).err());
         }
         checks.push(check);

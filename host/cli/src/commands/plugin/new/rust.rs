@@ -57,8 +57,15 @@ pub(super) fn pictures(kind: Kind) -> Vec<NewFile> {
     if kind == Kind::Prompts {
         return Vec::new();
     }
-    let (picture, changed): (&[u8], &[u8]) = (picture!("picture.png"), picture!("changed.png"));
-    vec![("tests/picture.png".into(), picture.into()), ("tests/changed.png".into(), changed.into())]
+    let files: [(&str, &'static [u8]); 4] = [
+        ("tests/picture.png", picture!("picture.png")),
+        ("tests/changed.png", picture!("changed.png")),
+        // what a suite of pairs goes by
+        ("tests/images.jsonl", template!("suites/images.jsonl").as_bytes()),
+        ("tests/references.jsonl", template!("suites/references.jsonl").as_bytes()),
+    ];
+    let wanted = if kind == Kind::Pair { &files[..] } else { &files[..2] };
+    wanted.iter().map(|&(path, bytes)| (path.into(), bytes.into())).collect()
 }
 
 /// The SDK as a package of its own: manifests without a workspace around them, and the versions it was tested with.

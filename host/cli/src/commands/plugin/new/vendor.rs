@@ -92,7 +92,8 @@ pub(super) fn dependencies(manifest: &Table) -> Vec<String> {
 
 /// A manifest as text.
 pub(super) fn write(manifest: &Table) -> String {
-    format!("# A copy that belongs to this plugin; `difftest plugin new` wrote it.\n{manifest}")
+    let (package, rest): (Table, Table) = manifest.clone().into_iter().partition(|(key, _)| key == "package");
+    format!("# A copy that belongs to this plugin; `difftest plugin new` wrote it.\n{package}\n{rest}")
 }
 
 /// Of a lock file, the packages that come from a registry and that `used` need.
