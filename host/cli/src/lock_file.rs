@@ -17,7 +17,7 @@ pub(crate) fn read() -> Result<Lock, CliError> {
         Ok(text) => Lock::parse(path, &text).map_err(|errors| CliError::Suites(vec![errors])),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::missing(path)),
         Err(error) => Err(CliError::new("lock", format!("{FILE} cannot be read: {error}"))
-            .hint("take back what changed it, or write it anew with `difftest plugin lock`")),
+            .hint("take back what changed it, or delete it and write it anew with `difftest plugin lock`")),
     }
 }
 

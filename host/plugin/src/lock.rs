@@ -193,7 +193,7 @@ impl Lock {
                 let error =
                     SuiteError::at(&version.span(), format!("this difftest reads version {VERSION} of lock files"));
                 return Err(fail(vec![
-                    error.hint("use the difftest that wrote it, or write it anew with `difftest plugin lock`"),
+                    error.hint("use the difftest that wrote it, or delete it and write it anew with `difftest plugin lock`"),
                 ]));
             }
             None => return Err(fail(vec![SuiteError::whole("the lock file has no `version`").hint(MEND)])),
@@ -290,7 +290,7 @@ impl Lock {
     }
 }
 
-const MEND: &str = "take back the change by hand, or write the file anew with `difftest plugin lock`";
+const MEND: &str = "take back the change, or delete the file and write it anew with `difftest plugin lock`";
 
 /// One written entry, checked.
 fn entry(written: Written, errors: &mut Vec<SuiteError>) -> Option<Entry> {

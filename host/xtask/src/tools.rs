@@ -37,7 +37,9 @@ pub(crate) fn registry_server(workspace: &Workspace) -> Result<(), Failure> {
     let download =
         || step::succeeds(workspace.command("apt-get").current_dir(&tools).args(["download", "-q", PACKAGE]));
     // fresh machines have no package lists yet; getting them takes a right that may be missing
-    if !download() && !(step::succeeds(workspace.command("apt-get").args(["update", "-q"])) && download()) {
+    let update = || step::succeeds(workspace.command("apt-get").args(["update", "-q"]));
+    let downloaded = download() || (update() && download());
+    if !downloaded {
         return skip("apt-get cannot download it (is there a network?)");
     }
     let entries = std::fs::read_dir(&tools).into_iter().flatten().flatten().map(|entry| entry.path());

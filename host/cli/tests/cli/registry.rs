@@ -13,7 +13,7 @@ const SUITE: &str = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"one\"\npro
 
 /// Runs it with nobody's logins but those in `auth`.
 fn run(env: &TestEnv, auth: &Path, arguments: &[&str]) -> Finished {
-    finished(env.command().args(arguments).env("REGISTRY_AUTH_FILE", auth).output().unwrap())
+    finished(env.command().args(arguments).env("REGISTRY_AUTH_FILE", auth).env("NO_PROXY", "*").output().unwrap())
 }
 
 fn nobody() -> &'static Path {
@@ -106,6 +106,28 @@ fn a_registry_with_logins_takes_them_from_an_auth_file() {
     let user = TestEnv::new();
     run(&user, nobody(), &["plugin", "add", &reference]).exits(2).says(&["asks for a login"]);
     run(&user, &auth, &["plugin", "add", &reference]).exits(0);
+}
+
+#[test]
+fn a_certificate_is_accepted_where_the_system_trusts_its_authority() {
+    let Some((registry, authority)) = Registry::with_tls() else { return };
+    let env = author();
+    let reference = format!("oci://{}/image-stats:1.0.0", registry.address);
+    let publish = ["plugin", "publish", &reference, "image-stats"];
+    run(&env, nobody(), &publish).exits(2).says(&["cannot be reached", "certificate"]);
+    // what is no TLS here is no reason to speak without it
+    run(&env, nobody(), &[&publish[..], &["--plain-http"]].concat()).exits(2);
+    let trusting = |arguments: &[&str]| {
+        let mut command = env.command();
+        command
+            .args(arguments)
+            .env("REGISTRY_AUTH_FILE", nobody())
+            .env("SSL_CERT_FILE", &authority)
+            .env("NO_PROXY", "*");
+        finished(command.output().unwrap())
+    };
+    trusting(&publish).exits(0);
+    trusting(&["plugin", "add", &reference]).exits(0);
 }
 
 #[test]

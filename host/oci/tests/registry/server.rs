@@ -40,7 +40,7 @@ pub fn skip(reason: &str) {
 impl Registry {
     /// Starts one; `None`, with a word, where this machine has none.
     pub fn start() -> Option<Self> {
-        Self::with(tempfile::tempdir().unwrap(), "")
+        Self::with(tempfile::tempdir().unwrap(), "127.0.0.1", "")
     }
 
     /// One that wants a login: `user`, `s3cret`.
@@ -49,10 +49,29 @@ impl Registry {
         let users = store.path().join("users");
         std::fs::write(&users, "user:$2b$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG\n").unwrap();
         let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", users.display());
-        Self::with(store, &auth)
+        Self::with(store, "127.0.0.1", &auth)
     }
 
-    fn with(store: tempfile::TempDir, more: &str) -> Option<Self> {
+    /// One with TLS at an address of this machine that is not loopback, and the authority that signed its certificate.
+    pub fn with_tls() -> Option<(Self, PathBuf)> {
+        // nothing is sent: the system tells which address it would send from
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let Ok(address) = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) else {
+            skip("this machine has no address but loopback");
+            return None;
+        };
+        let address = address.ip().to_string();
+        let store = tempfile::tempdir().unwrap();
+        if !certify(store.path(), &address) {
+            skip("there is no openssl to make certificates with");
+            return None;
+        }
+        let [ca, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| store.path().join(name));
+        let tls = format!("  tls:\n    certificate: {}\n    key: {}\n", certificate.display(), key.display());
+        Some((Self::with(store, &address, &tls)?, ca))
+    }
+
+    fn with(store: tempfile::TempDir, listen: &str, more: &str) -> Option<Self> {
         let Some(program) = tool(VARIABLE, "usr/bin/docker-registry", "docker-registry") else {
             skip("there is no docker-registry; `cargo xtask test` fetches it");
             return None;
@@ -62,7 +81,7 @@ impl Registry {
         std::fs::write(
             &config,
             format!(
-                "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n{more}",
+                "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {listen}:0\n{more}",
                 root.display()
             ),
         )
@@ -94,6 +113,25 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Makes an authority and a certificate for `address` in `folder`: `ca.pem`, `cert.pem`, `key.pem`.
+fn certify(folder: &Path, address: &str) -> bool {
+    std::fs::write(folder.join("names"), format!("subjectAltName=IP:{address}\n")).unwrap();
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    let ca = [
+        &["req", "-x509", "-days", "2", "-subj", "/CN=test authority"][..],
+        &curve,
+        &["-keyout", "ca.key", "-out", "ca.pem"],
+    ];
+    let request = [&["req", "-subj", "/CN=test registry"][..], &curve, &["-keyout", "key.pem", "-out", "request.pem"]];
+    let sign =
+        "x509 -req -days 2 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out cert.pem";
+    let sign: Vec<_> = sign.split(' ').collect();
+    [ca.concat(), request.concat(), sign].iter().all(|arguments| {
+        let done = Command::new("openssl").current_dir(folder).args(arguments).stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    })
 }
 
 /// Starts the program and reads from its log where it listens.

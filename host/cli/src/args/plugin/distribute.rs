@@ -27,13 +27,15 @@ pub(crate) struct AddArgs {
 }
 
 const ADD_HELP: &str = "\
-The file is checked before it is put anywhere: its size and digest, that it is a component, what it imports, and that it
-describes its metrics. Then it is copied to DIR/NAME.wasm and pinned in difftest.lock, in this folder.
+The file is checked before it is put anywhere: its size and digest, that it is a component, what
+it imports, and that it describes its metrics. Then it is copied to DIR/NAME.wasm and pinned in
+difftest.lock, in this folder.
 
 Examples:
   difftest plugin add ./sharpness.wasm
   difftest plugin add oci://ghcr.io/acme/sharpness:0.3.1
-  difftest plugin add oci://ghcr.io/acme/sharpness@sha256:2cf24dba...   the artifact that was signed, whatever the tag says now
+  difftest plugin add oci://ghcr.io/acme/sharpness@sha256:2cf24dba...
+      the artifact that was signed, whatever the tag says now
 
 Logins are those of `docker login`, `podman login` and `oras login`.";
 
@@ -62,8 +64,8 @@ pub(crate) struct PublishArgs {
 }
 
 const PUBLISH_HELP: &str = "\
-The artifact has the layout that wkg, oras and skopeo read and write too. Publishing the same file with the same metadata
-again gives the same digest and sends nothing.
+The artifact has the layout that wkg, oras and skopeo read and write too. Publishing the same file
+with the same metadata again gives the same digest and sends nothing.
 
 Examples:
   difftest plugin publish oci://ghcr.io/acme/sharpness:0.3.1 sharpness
@@ -88,8 +90,9 @@ pub(crate) struct LockArgs {
 }
 
 const LOCK_HELP: &str = "\
-Writes difftest.lock in this folder: for each plugin its SHA-256, where it came from, its version, its class and what it exports.
-Commit that file. Where CI is set, `difftest run` refuses plugins that it does not pin, or that are others.
+Writes difftest.lock in this folder: for each plugin its SHA-256, where it came from, its version,
+its class and what it exports. Commit that file. Where CI is set, `difftest run` refuses plugins
+that it does not pin, or that are others.
 
 Examples:
   difftest plugin lock
@@ -107,8 +110,9 @@ pub(crate) struct VerifyArgs {
 }
 
 const VERIFY_HELP: &str = "\
-Needs no network: every plugin of difftest.lock is there and is the file that was pinned. Plugins that are there and not pinned
-are told, and are no error: a run that keeps to the lock refuses them when a suite names them.
+Needs no network: every plugin of difftest.lock is there and is the file that was pinned. Plugins
+that are there and not pinned are told, and are no error: a run that keeps to the lock refuses
+them when a suite names them.
 
 Exit codes: 0 all are there and equal, 2 anything else.";
 
