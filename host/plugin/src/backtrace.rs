@@ -31,6 +31,12 @@ const MACHINERY: [&str; 11] = [
 /// and from its repository.
 const LIBRARIES: [&str; 4] = ["/rustc/", "/rust/deps/", "difftest-sdk-", "sdk/rust/src/"];
 
+const RUST: &str =
+    "built with `debug = \"line-tables-only\"` and without `strip`, a plugin shows here in which line it was";
+
+const PYTHON: &str =
+    "Python traps at an exception that nothing catches: catch it and return an error, as the SDK for Python does";
+
 /// One function on the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Frame {
@@ -43,8 +49,8 @@ struct Frame {
 pub(crate) struct Backtrace {
     /// For a message, below what happened.
     pub(crate) lines: Vec<String>,
-    /// Whether any of them has a line number.
-    pub(crate) placed: bool,
+    /// How its author would see more.
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// The backtrace that `error` carries; empty where the component has no names.
@@ -124,7 +130,14 @@ fn shown(frames: impl Iterator<Item = Frame>) -> Backtrace {
     if calls.len() > SHOWN {
         lines.push(format!("and {} more", calls.len() - SHOWN));
     }
-    Backtrace { lines, placed: calls.iter().any(|(frame, _)| frame.place.is_some()) }
+    let any = |what: fn(&Frame) -> bool| calls.iter().any(|(frame, _)| what(frame));
+    let advice = match () {
+        () if any(|frame| frame.place.is_some()) => None,
+        () if any(|frame| frame.name.starts_with("_PyEval")) => Some(PYTHON),
+        () if any(|frame| frame.name.contains("::")) => Some(RUST),
+        () => None,
+    };
+    Backtrace { lines, advice }
 }
 
 #[cfg(test)]
@@ -159,6 +172,17 @@ mod tests {
         let deep: Vec<String> = (0..20).map(|i| format!("mine::f{i}")).collect();
         let lines = lines(&deep.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!((lines.len(), lines.last().map(String::as_str)), (9, Some("and 12 more")));
+    }
+
+    #[test]
+    fn advice_is_for_the_language_it_was_written_in() {
+        let advice = |name: &str, place: Option<&str>| {
+            shown(std::iter::once(Frame { name: name.to_owned(), place: place.map(str::to_owned) })).advice
+        };
+        assert_eq!(advice("mine::inner", None), Some(RUST));
+        assert_eq!(advice("mine::inner", Some("mine/src/lib.rs:1:1")), None);
+        assert_eq!(advice("_PyEval_EvalFrameDefault", None), Some(PYTHON));
+        assert_eq!(advice("main", None), None);
     }
 
     #[test]

@@ -86,10 +86,6 @@ impl Place<'_> {
     }
 }
 
-/// How an author sees more.
-const LINES: &str =
-    "built with `debug = \"line-tables-only\"` and without `strip`, a plugin shows here in which line it was";
-
 /// What `error`, which ended a call, means.
 pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>) -> MetricError {
     let (limits, budget) = (state.limits(), state.budget());
@@ -135,7 +131,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
         }
         _ => match panic_text(&state.stderr) {
             Some(said) => failed("panic", format!("it panicked{said}"), None),
-            None => failed("trap", format!("it trapped: {trap}"), (!trace.placed).then_some(LINES)),
+            None => failed("trap", format!("it trapped: {trap}"), trace.advice),
         },
     }
 }
