@@ -108,6 +108,36 @@ fn a_child_gives_the_same_plugin_as_this_process() {
     assert_eq!(score(&again), score(&here), "and from the cache");
 }
 
+/// Limits that difftest was itself started with are kept, not an obstacle.
+#[cfg(unix)]
+#[test]
+fn lower_limits_of_the_surroundings_are_kept() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let wasm = fs::read(component("image_stats")).unwrap();
+    let compile = |limits: &str| {
+        let script = format!("{limits}; exec \"$0\" __compile-plugin 2147483648 1000 {}", wasm.len());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_difftest-compile-plugin")]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let feeding = std::thread::spawn({
+            let wasm = wasm.clone();
+            // held to the end: the child ends with it
+            move || stdin.write_all(&wasm).map(|()| stdin)
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(feeding.join());
+        output
+    };
+    let output = compile("ulimit -d 1000000; ulimit -t 500");
+    assert!(output.status.success() && output.stdout.len() > wasm.len(), "{output:?}");
+    if cfg!(target_os = "linux") {
+        let said = String::from_utf8(compile("ulimit -d 10000").stderr).unwrap();
+        assert!(said.contains("memory allocation of"), "{said}");
+    }
+}
+
 /// What is wrong with the code inside is told in the same words wherever it was found.
 #[test]
 fn a_child_refuses_what_this_process_refuses() {

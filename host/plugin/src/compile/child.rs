@@ -99,11 +99,14 @@ fn feed(length: u64, whole: &std::sync::mpsc::Sender<Vec<u8>>) {
 /// Takes the limits, which cannot be given back.
 #[cfg(unix)]
 fn limit(memory: u64, cpu: u64) -> io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let set = |resource, most| {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let set = |resource, most: u64| {
+        // whoever started difftest may have set a lower one, which cannot be raised
+        let theirs = getrlimit(resource).maximum.unwrap_or(u64::MAX);
         // at the first one of processor time it is told why it ends, at the second it is killed
-        let hard = if resource == Resource::Cpu { most + 1 } else { most };
-        let limited = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(hard) });
+        let hard = if resource == Resource::Cpu { most.saturating_add(1) } else { most };
+        let limit = Rlimit { current: Some(most.min(theirs)), maximum: Some(hard.min(theirs)) };
+        let limited = setrlimit(resource, limit);
         // other systems know some of these by name only
         if cfg!(target_os = "linux") { limited.map_err(io::Error::from) } else { Ok(()) }
     };
