@@ -16,6 +16,7 @@
 //! | [`prompts`] | a plugin's prompt generator, as the trait of `difftest-core` |
 //! | [`discovery`] | which file a name means, without reading it |
 //! | [`outline`], [`policy`] | what a file is and imports, parsed; what of that is allowed |
+//! | [`compile`] | machine code from a component, in a child process with limits |
 //! | [`report`] | what `difftest plugin list` and `inspect` print |
 //! | [`conformance`] | what `difftest plugin check`, `test` and `bench` do |
 //! | [`error`] | why a plugin is not there, not loaded or not believed |
