@@ -111,8 +111,32 @@ pub enum Refusal {
     NoLock { name: String, lock: PathBuf },
     #[error("it is not in {}", lock.display())]
     NotLocked { name: String, lock: PathBuf },
-    #[error("{} is sha256:{found}, and {} has sha256:{locked}", path.display(), lock.display())]
-    Differs { name: String, path: PathBuf, lock: PathBuf, locked: Digest, found: Digest, origin: Source },
+    #[error("{0}")]
+    Differs(Box<Difference>),
+}
+
+/// A file that is not the pinned one.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The plugin.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// The lock file.
+    pub lock: PathBuf,
+    /// The digest there.
+    pub locked: Digest,
+    /// The file's.
+    pub found: Digest,
+    /// Where the pinned one came from.
+    pub source: Source,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, lock, locked, found, .. } = self;
+        write!(f, "{} is sha256:{found}, and {} has sha256:{locked}", path.display(), lock.display())
+    }
 }
 
 impl Refusal {
@@ -120,7 +144,7 @@ impl Refusal {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::NoLock { .. } | Self::NotLocked { .. } => "plugin-not-locked",
-            Self::Differs { .. } => "plugin-differs",
+            Self::Differs(_) => "plugin-differs",
         }
     }
 
@@ -133,11 +157,15 @@ impl Refusal {
             Self::NotLocked { name, .. } => {
                 format!("`difftest plugin lock {name}` pins what is here now; `--no-locked` runs without pins")
             }
-            Self::Differs { name, origin: Source::Registry(reference), .. } => format!(
-                "`difftest plugin add {reference} --name {name} --force` fetches what is pinned; `difftest plugin lock {name}` pins what is here now"
-            ),
-            Self::Differs { name, .. } => {
-                format!("if you changed or rebuilt it, `difftest plugin lock {name}` pins what is here now")
+            Self::Differs(difference) => {
+                let name = &difference.name;
+                let pin = format!("`difftest plugin lock {name}` pins what is here now");
+                match &difference.source {
+                    Source::Registry(reference) => {
+                        format!("`difftest plugin add {reference} --name {name} --force` fetches what is pinned; {pin}")
+                    }
+                    Source::Path(_) => format!("if you changed or rebuilt it, {pin}"),
+                }
             }
         }
     }
@@ -192,9 +220,9 @@ impl Lock {
             Some(version) => {
                 let error =
                     SuiteError::at(&version.span(), format!("this difftest reads version {VERSION} of lock files"));
-                return Err(fail(vec![
-                    error.hint("use the difftest that wrote it, or delete it and write it anew with `difftest plugin lock`"),
-                ]));
+                return Err(fail(vec![error.hint(
+                    "use the difftest that wrote it, or delete it and write it anew with `difftest plugin lock`",
+                )]));
             }
             None => return Err(fail(vec![SuiteError::whole("the lock file has no `version`").hint(MEND)])),
         }
@@ -279,14 +307,14 @@ impl Lock {
         if entry.sha256 == found {
             return Ok(());
         }
-        Err(Refusal::Differs {
+        Err(Refusal::Differs(Box::new(Difference {
             name: entry.name.clone(),
             path: path.to_owned(),
             lock: self.path.clone(),
             locked: entry.sha256,
             found,
-            origin: entry.source.clone(),
-        })
+            source: entry.source.clone(),
+        })))
     }
 }
 
