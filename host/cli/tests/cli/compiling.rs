@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 
-use crate::env::{TestEnv, component};
+use crate::env::{TestEnv, component, finished};
 
 const SUITE: &str = "model = \"builtin:shapes\"\n\n[defaults]\nseeds = [1]\nsteps = 2\n";
 
@@ -91,6 +91,28 @@ fn a_cancelled_compilation_leaves_nothing_behind() {
             && std::fs::read_dir(folder.join("plugins")).is_ok_and(|mut entries| entries.next().is_some());
         assert!(!left, "a file is left after {signal}");
     }
+}
+
+/// Several programs may share a cache folder and need the same plugin at the same moment.
+#[test]
+fn processes_that_compile_the_same_at_once_do_not_meet() {
+    let env = TestEnv::new();
+    let inspect = || {
+        let mut command = env.command();
+        command.env("DIFFTEST_CACHE_DIR", env.path("cache")).args(["plugin", "inspect", "--message-format", "json"]);
+        command.arg(component("image_stats.wasm")).stdout(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let compiled = |process: std::process::Child| {
+        let finished = finished(process.wait_with_output().unwrap()).exits(0);
+        serde_json::from_str::<serde_json::Value>(&finished.stdout).unwrap()["compiled"].clone()
+    };
+    let at_once: Vec<_> = (0..4).map(|_| inspect()).collect();
+    for process in at_once {
+        let origin = compiled(process);
+        assert!(origin == "compiled" || origin == "cache", "{origin}");
+    }
+    assert_eq!(compiled(inspect()), "cache");
 }
 
 /// A folder may hold whatever it likes, as long as nobody names it.
