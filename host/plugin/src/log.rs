@@ -31,7 +31,7 @@ impl Level {
 pub struct LogLine {
     /// The plugin's name.
     pub plugin: String,
-    /// The case it was working on; `None` while it described itself or wrote prompts.
+    /// The case it was working on; `None` while it described itself, measured a set or wrote prompts.
     pub sample: Option<String>,
     /// As the plugin says.
     pub level: Level,

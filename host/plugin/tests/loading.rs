@@ -201,7 +201,7 @@ fn a_crate_that_is_not_built_says_how_to_build_it() {
     let registry = Registry::discover(&[folder.path().to_owned()], Limits::default()).unwrap();
     let error = refusal(&registry, "fresh/metric");
     assert_eq!(error.kind, "plugin-not-built");
-    assert_eq!(error.hint.as_deref(), Some("cargo build --release --target wasm32-wasip2 -p fresh"));
+    assert_eq!(error.hint, Some(format!("difftest plugin build {}", krate.display())));
     let problem = registry.list()[0].problem.clone().unwrap();
     assert_eq!(format!("plugin `fresh` cannot be used: {problem}"), error.message);
     assert_eq!(problem.kind, error.kind);

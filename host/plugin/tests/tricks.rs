@@ -173,7 +173,12 @@ fn a_pair_without_reference_is_an_error_of_its_own() {
     let scores = metric.measure(&[item(8), Item::new(image(8, 8), sample("b")), item(9)]);
     assert_eq!(scores[0].as_ref().unwrap().value, 1.0);
     let error = scores[1].as_ref().unwrap_err();
-    assert_said("none", error, "no-reference", "failed in `pair-trick` on case `b`: it has nothing to compare with");
+    assert_said(
+        "none",
+        error,
+        "no-reference",
+        "`hostile/pair-trick` compares an image with its reference, and the case `b` has none",
+    );
     assert!(error.hint.as_ref().unwrap().contains("reference ="), "{error:?}");
     assert_eq!(
         scores[2].as_ref().unwrap_err().kind,

@@ -7,6 +7,7 @@ use super::{Wanted, answer};
 use crate::bindings::{MetricPluginPre, PairMetricPluginPre, types};
 use crate::imports::media::HostImage;
 use crate::state::State;
+use crate::text;
 
 /// Scores images, or images beside their references. Each is measured in a store of its own, so scores and fuel do not depend on
 /// what was measured before, on which thread, or in which order.
@@ -43,10 +44,7 @@ impl EachMetric {
                 instance.difftest_plugin_metric().call_measure(&mut *store, name, image, &given, config)
             })?,
             Call::Pair(pre) => {
-                let Some(reference) = &item.reference else {
-                    let hint = "name the references of the test: `reference = \"FOLDER\"`";
-                    return Err(place.error("no-reference", "it has nothing to compare with", Some(hint.into())));
-                };
+                let Some(reference) = &item.reference else { return Err(no_reference(&info.name, &item.sample.id)) };
                 plugin.sandbox.call(&place, grant, |store| {
                     let image = store.data_mut().insert(put(&item.image))?;
                     let reference = store.data_mut().insert(put(reference))?;
@@ -58,6 +56,16 @@ impl EachMetric {
         };
         let score = answer.map_err(|error| answer::said(&error, &place))?;
         answer::believe(score, fuel, info, plugin.sandbox.limits.details, &place)
+    }
+}
+
+/// Whoever asks for a pair has to give both; not the plugin's failure.
+fn no_reference(metric: &str, case: &str) -> MetricError {
+    let case = text::line(case, 200);
+    MetricError {
+        kind: "no-reference".to_owned(),
+        message: format!("`{metric}` compares an image with its reference, and the case `{case}` has none"),
+        hint: Some("say what the test compares with: `reference = \"FOLDER\"`".to_owned()),
     }
 }
 
