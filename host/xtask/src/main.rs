@@ -8,6 +8,7 @@
 mod bench;
 mod count;
 mod demo;
+mod python;
 mod step;
 mod test;
 mod tools;

@@ -94,6 +94,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     String::from_utf8(output.stdout).map_err(|_| Failure::new(format!("`{line}` printed something that is not text")))
 }
 
+/// Runs a command and returns how it ended and what it said on its error stream.
+pub(crate) fn said(command: &mut Command) -> Result<(Result<(), Failure>, String), Failure> {
+    use std::process::Stdio;
+    let mut child = spawn(command.stderr(Stdio::piped()))?;
+    let mut said = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        let mut bytes = Vec::new();
+        let read = std::io::Read::read_to_end(&mut stderr, &mut bytes);
+        read.map_err(|error| Failure::new(format!("cannot read what `{}` says: {error}", command_line(command))))?;
+        said.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    Ok((wait(command, &mut child), said))
+}
+
 /// Whether a command can be started and succeeds; silent.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     use std::process::Stdio;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::count::{self, Count};
+use crate::python::{self, Tested};
 use crate::step::{self, Failure, Steps};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -30,7 +31,9 @@ Steps; the first that fails ends it, with the command that repeats it:
   5  documentation: every link in it leads somewhere
   6  tests are compiled, and the program with them
   7  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
-  8  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
+  8  Python: plugins/borders is built by componentize-py, pinned in a virtual environment of target/python, and its tests and those
+     of sdk/python are run; skipped where there is no Python 3.10 or no registry
+  9  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
 
 Options:
   --quick  Only format, clippy, and the unit tests beside the code of `core`, `metrics`, `store` and `report`: needs no plugin
@@ -48,7 +51,7 @@ pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
 /// Dependencies are compiled once for checking and once for running, all in the development profile, so build scripts and
 /// procedural macros are shared by all steps.
 fn whole(workspace: &Workspace) -> Result<(), Failure> {
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(9);
     steps.run("tools", || tools::prepare(workspace).and_then(|()| tools::registry_server(workspace)))?;
     steps.run("format", || step::run(&mut format(workspace)))?;
     steps.run("plugins to WebAssembly components", || step::run(&mut workspace.build_plugins(&PLUGINS)))?;
@@ -63,6 +66,17 @@ fn whole(workspace: &Workspace) -> Result<(), Failure> {
     steps.run("ONNX Runtime library", || {
         step::run(workspace.command(workspace.difftest()).args(["runtime", "install", "cpu"]))
     })?;
+    let mut python_tests = Tested::default();
+    steps.run("Python SDK and plugins", || {
+        python_tests = match python::prepare(workspace) {
+            Ok(python) => python::test(workspace, &python)?,
+            Err(reason) => {
+                eprintln!("skipped: the Python SDK and plugins: {reason}");
+                Tested { passed: 0, skipped: 1 }
+            }
+        };
+        Ok(())
+    })?;
     for line in SKIPPED {
         eprintln!("{line}");
     }
@@ -72,7 +86,8 @@ fn whole(workspace: &Workspace) -> Result<(), Failure> {
         Ok(())
     })?;
     eprintln!("\neverything passed in {:.0} s", steps.seconds());
-    println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped + SKIPPED.len() as u64);
+    let skipped = count.skipped + python_tests.skipped + SKIPPED.len() as u64;
+    println!("{} passed, {} failed, {skipped} skipped", count.passed + python_tests.passed, count.failed);
     Ok(())
 }
 
