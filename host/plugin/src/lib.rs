@@ -15,6 +15,8 @@
 //! | [`registry`] | plugins by name: the one type other crates start from |
 //! | [`prompts`] | a plugin's prompt generator, as the trait of `difftest-core` |
 //! | [`discovery`] | which file a name means, without reading it |
+//! | [`lock`] | `difftest.lock`: which plugins a project uses, by digest |
+//! | [`examine`](mod@examine) | a component read and judged, without compiling it: to pin, publish, verify |
 //! | [`outline`], [`policy`] | what a file is and imports, parsed; what of that is allowed |
 //! | [`compile`] | machine code from a component, in a child process with limits |
 //! | [`report`] | what `difftest plugin list` and `inspect` print |
