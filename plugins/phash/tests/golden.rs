@@ -19,7 +19,7 @@ fn mix(n: u64) -> u64 {
 /// The picture of the same name in `golden/make.py`.
 fn picture(seed: u64) -> Image {
     let draw = |n: u64, below: u64| (mix(seed * 1_000 + n) % below) as usize;
-    let sides = if seed % 7 == 0 { 33 } else { 190 };
+    let sides = if seed.is_multiple_of(7) { 33 } else { 190 };
     let (width, height) = (draw(0, sides) + 1, draw(1, sides) + 1);
     let noise = |at: usize| (mix(seed * 1_000_000_007 + at as u64) >> 56) as usize;
     let (plain, cell) = (draw(2, 256), 1 + draw(3, 40));

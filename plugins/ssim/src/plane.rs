@@ -22,8 +22,8 @@ impl Plane {
     /// not whole is left out.
     #[must_use]
     pub fn of_bytes(bytes: &[u8], width: usize, first: usize, step: usize) -> Self {
-        let mut values: Vec<i16> =
-            bytes.iter().skip(first).step_by(step).map(|&v| (i16::from(v) - Self::OFFSET) * Self::SCALE).collect();
+        let channel = bytes.chunks_exact(step).map(|pixel| (i16::from(pixel[first]) - Self::OFFSET) * Self::SCALE);
+        let mut values: Vec<i16> = channel.collect();
         let height = values.len() / width.max(1);
         values.truncate(width * height);
         Self { width, height, values }
