@@ -6,12 +6,15 @@
 //! typed call on plain `f32` slices. `pipeline` joins them with `tokenizer`, `noise` and `scheduler` to text-to-image, and
 //! `clip` is the host's own metric and the embeddings that plugins ask for; `declared` holds the models that a suite names for plugins.
 //!
+//! `digests` remembers the SHA-256 of large model files from start to start.
+//!
 //! ONNX Runtime is known to this crate alone.
 
 pub mod builtin;
 pub mod clip;
 pub mod config;
 pub mod declared;
+mod digests;
 pub mod error;
 pub mod graph;
 pub mod images;

@@ -3,15 +3,14 @@
 //! A reference is `builtin:NAME` or a folder in the layout of diffusers' `save_pretrained` (transformers' for CLIP). Folders
 //! are checked before anything is loaded: a class that is not supported and a file that a copy forgot are named at once.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use difftest_core::digest::{Digest, Hasher};
+use difftest_core::digest::Digest;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::builtin::{self, BuiltinError};
+pub(crate) use crate::digests::digest;
 use crate::error::Error;
 use crate::weights::Weights;
 
@@ -190,7 +189,8 @@ impl Repository {
         object(&self.folder.join(file)).map(Value::Object)
     }
 
-    /// Every file that is read, with its digest; paths relative to the folder, with `/`, sorted.
+    /// Every file that is read, with its digest; paths relative to the folder, with `/`, sorted. Digests of large files are
+    /// remembered from start to start, in difftest's cache folder (`DIFFTEST_NO_DIGEST_CACHE` turns that off).
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -301,19 +301,6 @@ fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
     let text = std::fs::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
     serde_json::from_slice(&text)
         .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
-}
-
-/// The digest of a file.
-pub(crate) fn digest(path: &Path) -> std::io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&buffer[..n]),
-        }
-    }
 }
 
 /// The same name on every system.

@@ -98,7 +98,7 @@ impl GraphFiles {
         let files = external_files(&text).map_err(|error| file(format!("not an ONNX model: {error}")))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut hasher = Hasher::new();
-        hasher.field(Digest::of(&text).to_string().as_bytes());
+        hasher.field(digest(path).map_err(io(path))?.to_string().as_bytes());
         for name in files {
             let inside =
                 Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
