@@ -151,7 +151,7 @@ fn folders(cache: Option<&Path>) -> Vec<(&'static str, Finding)> {
         });
     };
     add("data", runtime::data_folder(), "runtimes and builtin models");
-    add("cache", cache.map(Path::to_owned), "compiled plugins, safe to delete");
+    add("cache", cache.map(Path::to_owned), "compiled plugins and digests of model files, safe to delete");
     add(
         "runs",
         Some(Path::new(difftest_store::run_folder::DEFAULT_ROOT).to_owned()),
