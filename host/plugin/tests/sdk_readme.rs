@@ -154,7 +154,7 @@ fn compare_and_ask_models(comparing: &Registry, asking: &Registry) {
     assert!(variety.measure(&images, None).unwrap().value > 1e-6);
     let ours = image(32, 16);
     let taste = measure_with(asking, "my-metrics/taste", &json!({}), &ours, Some(&models)).unwrap();
-    let embedding = models.embedder("clip").unwrap().embed_images(&[ours.clone()]).unwrap().remove(0);
+    let embedding = models.embedder("clip").unwrap().embed_images(std::slice::from_ref(&ours)).unwrap().remove(0);
     assert_eq!(taste.value, f64::from(embedding.iter().sum::<f32>()), "the sum, as the test's `head` computes it");
     let error = measure_with(asking, "my-metrics/taste", &json!({}), &ours, None).unwrap_err();
     assert!(error.message.contains("clip"), "{error:?}");

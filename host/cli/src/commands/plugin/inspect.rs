@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use difftest_core::metric::MetricInfo;
+use difftest_core::metric::{MetricInfo, MetricKind};
 use difftest_plugin::report::Inspection;
 
 use super::problem_lines;
@@ -58,7 +58,12 @@ fn describe(plugin: &Inspection) -> String {
 }
 
 fn describe_metric(metric: &MetricInfo) -> String {
-    let mut text = format!("\nmetric {}\n  {}\n", metric.name, metric.summary);
+    let kind = match metric.kind {
+        MetricKind::Image => "metric",
+        MetricKind::Pair => "pair metric",
+        MetricKind::Set => "set metric",
+    };
+    let mut text = format!("\n{kind} {}\n  {}\n", metric.name, metric.summary);
     let direction = serde_json::json!(metric.direction);
     let _ = write!(text, "  {}", direction.as_str().unwrap_or_default());
     if let Some((low, high)) = metric.range {
