@@ -20,7 +20,10 @@ fn run(name: &str, cases: &mut [CaseFile]) -> Vec<Check> {
 }
 
 fn cases(text: &str) -> Vec<CaseFile> {
-    vec![CaseFile::parse(&common::workspace().join("plugins/image-stats/tests/golden/cases.toml"), text.to_owned()).unwrap()]
+    vec![
+        CaseFile::parse(&common::workspace().join("plugins/image-stats/tests/golden/cases.toml"), text.to_owned())
+            .unwrap(),
+    ]
 }
 
 fn failed(checks: &[Check]) -> Vec<(&str, &str)> {
@@ -43,7 +46,8 @@ fn skipped(checks: &[Check]) -> Vec<&str> {
 fn an_honest_plugin_passes_everything() {
     let checks = run("image-stats", &mut []);
     assert_eq!((failed(&checks), skipped(&checks)), (vec![], vec![]));
-    let whats: Vec<_> = checks.iter().filter(|check| check.of == "sharpness").map(|check| check.what.as_str()).collect();
+    let whats: Vec<_> =
+        checks.iter().filter(|check| check.of == "sharpness").map(|check| check.what.as_str()).collect();
     for what in ["in 3 stores", "on 4 threads", "measures 1x1", "measures 2048x2048", "an unknown key"] {
         assert!(whats.iter().any(|seen| seen.contains(what)), "no {what} in {whats:#?}");
     }
@@ -54,12 +58,15 @@ fn what_breaks_off_fails_with_its_reason() {
     let attacks = ["panic", "nan-score", "endless-loop", "memory-bomb", "out-of-range"];
     let text: String = attacks
         .iter()
-        .map(|attack| format!("[[case]]\nmetric = \"attack\"\nimage = \"coffee-2x2.png\"\nconfig = {{ attack = \"{attack}\" }}\n"))
+        .map(|attack| {
+            format!("[[case]]\nmetric = \"attack\"\nimage = \"coffee-2x2.png\"\nconfig = {{ attack = \"{attack}\" }}\n")
+        })
         .collect();
     let checks = run("hostile", &mut cases(&text));
     let failed = failed(&checks);
     for (attack, says) in attacks.iter().zip(["panicked", "NaN", "fuel", "memory", "range"]) {
-        let of_case = failed.iter().any(|(what, reason)| what.contains(&format!("\"{attack}\"")) && reason.contains(says));
+        let of_case =
+            failed.iter().any(|(what, reason)| what.contains(&format!("\"{attack}\"")) && reason.contains(says));
         assert!(of_case, "{attack}: {failed:#?}");
     }
     // the first config that is not refused is used for everything else: a panic, on every image
@@ -109,24 +116,29 @@ fn scores_are_held_to_the_last_bit_and_to_their_fuel() {
     let dear = format!("{text}fuel_at_most = 10\n");
     assert!(matches!(&reasons(&dear)[..], [one] if one.contains("10 is the most")), "{:?}", reasons(&dear));
     assert!(matches!(&reasons(&case("score = 0.5"))[..], [one] if one.starts_with("0.5 was expected")));
-    assert!(matches!(&reasons(&case("image = \"none.png\"").replace("image = \"coffee-3x17.png\"\n", ""))[..], [one] if one.contains("none.png")));
-    assert!(matches!(&reasons(&case("reference = \"coffee-2x2.png\""))[..], [one] if one.contains("looks at one image")));
+    assert!(
+        matches!(&reasons(&case("image = \"none.png\"").replace("image = \"coffee-3x17.png\"\n", ""))[..], [one] if one.contains("none.png"))
+    );
+    assert!(
+        matches!(&reasons(&case("reference = \"coffee-2x2.png\""))[..], [one] if one.contains("looks at one image"))
+    );
 }
 
-fn steps(path: &Path) -> Vec<(String, &'static str)> {
-    let (registry, _) = registry_of(&[path], Limits::default());
+fn steps(path: &Path, limits: &Limits) -> Vec<(String, &'static str)> {
+    let (registry, _) = registry_of(&[path], limits.clone());
     let word = |outcome: &Outcome| match outcome {
         Outcome::Passed { .. } => "passed",
         Outcome::Failed { .. } => "failed",
         Outcome::Skipped { .. } => "skipped",
     };
-    let (checks, _) = check(path, &registry, &Limits::default());
+    let (checks, _) = check(path, &registry, limits);
     checks.into_iter().map(|check| (check.what, word(&check.outcome))).collect()
 }
 
 #[test]
 fn a_check_stops_at_the_first_step_that_fails() {
-    let all = steps(component("image_stats"));
+    let limits = Limits::default();
+    let all = steps(component("image_stats"), &limits);
     assert!(all.iter().all(|(_, word)| *word == "passed"), "{all:?}");
 
     let folder = tempfile::tempdir().unwrap();
@@ -136,15 +148,17 @@ fn a_check_stops_at_the_first_step_that_fails() {
         path
     };
     let whole = std::fs::read(component("image_stats")).unwrap();
-    for (path, step) in [
-        (file("text.wasm", b"not wasm at all"), "parses"),
-        (file("cut.wasm", &whole[..whole.len() / 2]), "parses"),
-        (file("nothing.wasm", b"\0asm\x0d\0\x01\0"), "exports"),
-        (component("forbidden_sockets").to_owned(), "imports"),
-        (folder.path().join("none.wasm"), "size"),
+    let small = Limits { component_bytes: 1_000, ..limits.clone() };
+    for (path, limits, step) in [
+        (component("image_stats").to_owned(), &small, "size"),
+        (file("text.wasm", b"not wasm at all"), &limits, "parses"),
+        (file("cut.wasm", &whole[..whole.len() / 2]), &limits, "parses"),
+        (file("nothing.wasm", b"\0asm\x0d\0\x01\0"), &limits, "exports"),
+        (component("forbidden_sockets").to_owned(), &limits, "imports"),
     ] {
-        let steps = steps(&path);
-        let failed: Vec<_> = steps.iter().filter(|(_, word)| *word == "failed").map(|(what, _)| what.as_str()).collect();
+        let steps = steps(&path, limits);
+        let failed: Vec<_> =
+            steps.iter().filter(|(_, word)| *word == "failed").map(|(what, _)| what.as_str()).collect();
         assert_eq!(failed, [step], "{}: {steps:?}", path.display());
         let after = steps.iter().skip_while(|(what, _)| what != step).skip(1);
         assert!(after.into_iter().all(|(_, word)| *word == "skipped"), "{steps:?}");

@@ -3,6 +3,7 @@
 //! Needs what `cargo xtask test` sets up: the plugins built for wasm32-wasip2 and the ONNX Runtime library.
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
 
+mod authors;
 mod commands;
 mod compiling;
 mod env;

@@ -27,9 +27,16 @@ pub(super) fn run(
             return;
         }
     };
-    base.insert(UNKNOWN.into(), json!(1));
-    tell("refuses an unknown key".into(), unknown(accepts(&Value::Object(base.clone()))));
-    base.remove(UNKNOWN);
+    if schema.is_some_and(describes_any_key) {
+        tell(
+            "refuses an unknown key".into(),
+            Outcome::passed("none is unknown: its schema says what a key of any name holds"),
+        );
+    } else {
+        base.insert(UNKNOWN.into(), json!(1));
+        tell("refuses an unknown key".into(), unknown(accepts(&Value::Object(base.clone()))));
+        base.remove(UNKNOWN);
+    }
     let keys = schema.map(keys).unwrap_or_default();
     for key in keys {
         let outcome = wrong_type(&base, &key, accepts);
@@ -46,6 +53,12 @@ fn unknown(answer: Result<(), MetricError>) -> Outcome {
             Some("say `\"additionalProperties\": false` in its JSON Schema".into()),
         ),
     }
+}
+
+/// Whether keys of any name are wanted, and their values described.
+fn describes_any_key(schema: &Value) -> bool {
+    let described = |value: &Value| value.as_object().is_some_and(|schema| !schema.is_empty());
+    schema.get("additionalProperties").is_some_and(described)
 }
 
 /// The keys that a schema knows at its top.

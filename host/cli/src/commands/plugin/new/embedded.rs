@@ -65,6 +65,7 @@ pub(super) const RUST_SDK: &[Embedded] = &below![
 /// The Python SDK, without its tests.
 pub(super) const PYTHON_SDK: &[Embedded] = &below![
     "/../../sdk/python/",
+    "README.md",
     "difftest_sdk/__init__.py",
     "difftest_sdk/__main__.py",
     "difftest_sdk/_component.py",
