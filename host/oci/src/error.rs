@@ -40,6 +40,8 @@ pub enum Error {
     WrongDigest { reference: String, what: &'static str, expected: Digest, found: Digest },
     #[error("{reference} is not a plugin: {reason}")]
     NotAPlugin { reference: String, reason: String },
+    #[error("{reference} is taken by something that is no plugin: {reason}")]
+    Occupied { reference: String, reason: String },
     #[error(
         "{reference} is taken: it is sha256:{there}, and this would be sha256:{ours}{}",
         if *same_component { " (the same component with other metadata)" } else { "" }
@@ -76,7 +78,7 @@ impl Error {
             Self::TooLarge { .. } => "artifact-too-large",
             Self::WrongSize { .. } | Self::WrongDigest { .. } => "artifact-differs",
             Self::NotAPlugin { .. } => "artifact-not-a-plugin",
-            Self::Taken { .. } => "artifact-taken",
+            Self::Taken { .. } | Self::Occupied { .. } => "artifact-taken",
         }
     }
 
@@ -104,7 +106,9 @@ impl Error {
                 "nothing of it was used; the registry or something on the way to it changed the content".into()
             }
             Self::NotAPlugin { .. } => "a plugin is pushed with `difftest plugin publish`, or `wkg oci push`".into(),
-            Self::Taken { .. } => "publish it under another version, or replace what is there with `--force`".into(),
+            Self::Taken { .. } | Self::Occupied { .. } => {
+                "publish it under another version, or replace what is there with `--force`".into()
+            }
             Self::Protocol { .. } | Self::Status { .. } | Self::TooLarge { .. } => return None,
         })
     }

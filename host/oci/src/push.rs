@@ -44,9 +44,8 @@ impl Client {
         let there = match self.manifest(&mut session) {
             Ok(there) => Some(there),
             Err(Error::NotFound { .. }) => None,
-            // something else has the name: as much in the way as another plugin
-            Err(error @ (Error::NotAPlugin { .. } | Error::TooLarge { .. })) if !replace => return Err(error),
-            Err(Error::NotAPlugin { .. } | Error::TooLarge { .. }) => None,
+            Err(Error::NotAPlugin { .. } | Error::TooLarge { .. }) if replace => None,
+            Err(Error::NotAPlugin { reference, reason }) => return Err(Error::Occupied { reference, reason }),
             Err(error) => return Err(error),
         };
         match there {

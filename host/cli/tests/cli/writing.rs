@@ -61,6 +61,7 @@ fn disk_full_leaves_nothing_half_written() {
         .arg(workspace().join("plugins"))
         .current_dir(env.path("."))
         .env("NO_COLOR", "1")
+        .env_remove("CI")
         .output();
     finished(output.unwrap()).exits(2).says(&["cannot write"]);
     let after = files(&env.path("."));

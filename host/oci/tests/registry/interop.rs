@@ -60,6 +60,12 @@ fn a_container_image_pushed_by_skopeo_is_told_from_a_plugin() {
     let error = client().pull(&registry.reference("image:1.0.0"), &mut quiet).unwrap_err();
     assert!(matches!(error, Error::NotAPlugin { .. }), "{error}");
     assert!(error.to_string().contains("it is a container image"), "{error}");
+    // and is not pushed over by mistake
+    let (reference, wasm) = (registry.reference("image:1.0.0"), component(100));
+    let error = client().push(&reference, &artifact(&wasm), false, &mut quiet).unwrap_err();
+    assert!(matches!(error, Error::Occupied { .. }), "{error}");
+    client().push(&reference, &artifact(&wasm), true, &mut quiet).unwrap();
+    assert_eq!(client().pull(&reference, &mut quiet).unwrap().wasm, wasm);
 }
 
 /// The smallest container image, as an OCI layout: an empty tar as its one layer.
