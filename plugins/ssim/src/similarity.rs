@@ -109,37 +109,64 @@ impl Strip {
         for (j, slot) in indices[..count].iter_mut().enumerate() {
             *slot = index(Moments::new(xs[j], ys[j], products[j], squares[j]));
         }
-        indices[..count].iter().sum()
+        lanes(&indices[..count])
     }
 }
 
-/// What the indices are made of.
+/// The sum of `values`, every fourth by itself so that they fill SIMD lanes.
+fn lanes(values: &[f64]) -> f64 {
+    let (fours, rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, value) in sums.iter_mut().zip(four) {
+            *sum += value;
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().sum::<f64>()
+}
+
+/// What the indices are made of, all in units of 2^-48: products of means need no scaling then.
 #[derive(Clone, Copy)]
 struct Moments {
-    /// Mean of `x`, minus 128.
-    x: f64,
-    /// Mean of `y`, minus 128.
-    y: f64,
-    /// Twice the covariance.
+    /// Sum of the means, each minus 128, in units of 2^-24.
+    sum: f64,
+    /// Twice the product of the means.
+    product2: f64,
+    /// Sum of the squares of the means.
+    squares: f64,
+    /// Twice the covariance, plus C2.
     covariance2: f64,
-    /// Sum of the variances.
+    /// Sum of the variances, plus C2.
     variances: f64,
 }
+
+/// The unit of means, and of products of them.
+const MEAN: f64 = (1 << 24) as f64;
+const PRODUCT: f64 = MEAN * MEAN;
 
 impl Moments {
     /// From filtered quantities, in units of 2^-24 and 2^-16.
     fn new(x: i32, y: i32, product: i32, square: i32) -> Self {
-        let [x, y] = [x, y].map(|mean| f64::from(mean) * (1.0 / f64::from(1 << 24)));
-        let [product, square] = [product, square].map(|moment| f64::from(moment) * (-1.0 / f64::from(1 << 16)));
-        Self { x, y, covariance2: product - 2.0 * x * y, variances: square - (x * x + y * y) }
+        let [x, y, product, square] = [x, y, product, square].map(f64::from);
+        let (product2, squares) = (2.0 * x * y, x * x + y * y);
+        let second = |moment: f64| moment * (-PRODUCT / 65_536.0) + C2 * PRODUCT;
+        Self {
+            sum: x + y,
+            product2,
+            squares,
+            covariance2: second(product) - product2,
+            variances: second(square) - squares,
+        }
     }
 }
 
 fn contrast_structure(moments: Moments) -> f64 {
-    (moments.covariance2 + C2) / (moments.variances + C2)
+    moments.covariance2 / moments.variances
 }
 
-fn ssim(Moments { x, y, covariance2, variances }: Moments) -> f64 {
-    let (x, y) = (x + f64::from(Plane::OFFSET), y + f64::from(Plane::OFFSET));
-    ((2.0 * x * y + C1) * (covariance2 + C2)) / ((x * x + y * y + C1) * (variances + C2))
+/// With `x = x' + 128` and so on, `2 x y = 2 x' y' + e` and `x^2 + y^2 = x'^2 + y'^2 + e`, where `e = 256 (x' + y') + 2 * 128^2`.
+fn ssim(Moments { sum, product2, squares, covariance2, variances }: Moments) -> f64 {
+    let offset = f64::from(Plane::OFFSET);
+    let shift = sum * (2.0 * offset * MEAN) + (2.0 * offset * offset + C1) * PRODUCT;
+    ((product2 + shift) * covariance2) / ((squares + shift) * variances)
 }
