@@ -74,13 +74,10 @@ impl Node {
 
     /// What it says of every id that begins with `prefix`; `None` where that depends on the rest.
     fn of_prefix(&self, prefix: &str) -> Option<bool> {
+        // One node can decide; without that, the answer is known only where every node's is.
         let all = |nodes: &[Self], decides: bool| {
-            let said = nodes.iter().map(|node| node.of_prefix(prefix));
-            said.fold(Some(!decides), |so_far, node| match (so_far, node) {
-                (Some(value), _) | (_, Some(value)) if value == decides => Some(decides),
-                (Some(_), Some(_)) => Some(!decides),
-                _ => None,
-            })
+            let said: Vec<_> = nodes.iter().map(|node| node.of_prefix(prefix)).collect();
+            if said.contains(&Some(decides)) { Some(decides) } else { (!said.contains(&None)).then_some(!decides) }
         };
         match self {
             Self::Contains(text) => prefix.contains(text.as_str()).then_some(true),
