@@ -1,6 +1,8 @@
 """{{name}}: what `difftest plugin new` wrote. Change the function, rename it, add more: each one under @metric that takes a
 `reference` compares an image with it."""
 
+from operator import sub
+
 from difftest_sdk import Image, UnsupportedInput, metric
 
 
@@ -11,4 +13,5 @@ def mean_difference(image: Image, reference: Image) -> float:
         raise UnsupportedInput("the image and its reference differ in size")
     ours, theirs = image.luma8(), reference.luma8()
     # `map` keeps the loop over the pixels in C
-    return sum(map(abs, map(int.__sub__, ours, theirs))) / len(ours)
+    total: int = sum(map(abs, map(sub, ours, theirs)))
+    return total / len(ours)
