@@ -62,13 +62,19 @@ fn kernel(x: f64) -> f64 {
 }
 
 fn along_rows(channel: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
-    let outputs = channel.chunks_exact(width).flat_map(|row| {
-        windows.iter().map(|Window { first, weights }| {
-            let mixed = weights.iter().zip(&row[*first..]).map(|(&weight, &value)| weight * i32::from(value));
-            byte(mixed.sum())
-        })
-    });
-    outputs.collect()
+    let mut outputs = Vec::with_capacity(channel.len() / width * windows.len());
+    // widened once for all windows, so that the sums fill SIMD lanes
+    let mut wide = vec![0_i32; width];
+    for row in channel.chunks_exact(width) {
+        for (wide, &value) in wide.iter_mut().zip(row) {
+            *wide = i32::from(value);
+        }
+        outputs.extend(windows.iter().map(|Window { first, weights }| {
+            let values = &wide[*first..][..weights.len()];
+            byte(weights.iter().zip(values).map(|(weight, value)| weight * value).sum())
+        }));
+    }
+    outputs
 }
 
 fn down_columns(channel: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
