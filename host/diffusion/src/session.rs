@@ -142,9 +142,12 @@ pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 pub(crate) fn open_file(path: &std::path::Path, options: &SessionOptions) -> Result<Session> {
     let environment = environment::get(options.device)?;
     let folder = path.parent().and_then(std::path::Path::to_str).unwrap_or_default();
-    // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
-    let quiet = |builder: SessionBuilder| builder.with_log_level(ort::logging::LogLevel::Fatal);
-    let commit = || quiet(configure(SessionBuilder::new(&environment)?, options, folder)?)?.commit_from_file(path);
+    let commit = || {
+        configure(SessionBuilder::new(&environment)?, options, folder)?
+            // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
+            .with_log_level(ort::logging::LogLevel::Fatal)?
+            .commit_from_file(path)
+    };
     commit().map_err(|error| failed(&path.display().to_string(), error))
 }
 

@@ -60,11 +60,17 @@ impl<T, F: Clone> Slots<T, F> {
 /// The models of one suite.
 pub struct DeclaredModels {
     models: Vec<DeclaredModel>,
-    /// Of those whose files are there, and why the others cannot be used.
-    checked: OnceLock<(Vec<(String, Digest)>, Vec<DeclaredError>)>,
+    checked: OnceLock<Checked>,
     base: PathBuf,
     options: Options,
     opened: Arc<Opened>,
+}
+
+/// What looking at the files of all models came to.
+#[derive(Default)]
+struct Checked {
+    digests: Vec<(String, Digest)>,
+    problems: Vec<DeclaredError>,
 }
 
 /// Why a declared model cannot be used, found before anything is loaded.
@@ -90,7 +96,7 @@ impl DeclaredModels {
     /// The declared models that cannot be used, because their files are not there or are of something else.
     #[must_use]
     pub fn problems(&self) -> &[DeclaredError] {
-        &self.checked().1
+        &self.checked().problems
     }
 
     /// What the CLIP model `name` is, without loading it. `None` where none is declared.
@@ -111,9 +117,9 @@ impl DeclaredModels {
         })
     }
 
-    fn checked(&self) -> &(Vec<(String, Digest)>, Vec<DeclaredError>) {
+    fn checked(&self) -> &Checked {
         self.checked.get_or_init(|| {
-            let (mut digests, mut problems) = (Vec::new(), Vec::new());
+            let mut checked = Checked::default();
             for model in &self.models {
                 let digest = if model.is_graph() {
                     GraphFiles::read(&self.base.join(&model.reference)).map(|files| files.digest).map_err(|error| {
@@ -123,11 +129,11 @@ impl DeclaredModels {
                     self.description(model).map(|clip| clip.digest)
                 };
                 match digest {
-                    Ok(digest) => digests.push((model.name.clone(), digest)),
-                    Err(problem) => problems.push(problem),
+                    Ok(digest) => checked.digests.push((model.name.clone(), digest)),
+                    Err(problem) => checked.problems.push(problem),
                 }
             }
-            (digests, problems)
+            checked
         })
     }
 
@@ -161,7 +167,7 @@ impl DeclaredModels {
 
 impl Models for DeclaredModels {
     fn declared(&self) -> &[(String, Digest)] {
-        &self.checked().0
+        &self.checked().digests
     }
 
     fn embedder(&self, name: &str) -> Result<Arc<dyn Embedder>, ModelError> {
