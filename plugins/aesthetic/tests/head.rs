@@ -36,11 +36,10 @@ fn image(index: usize) -> Image {
     Image::from_rgb8(1, 1, [index as u8, 0, 0])
 }
 
+type Outputs = Result<Vec<(String, Tensor)>, Error>;
+
 /// A declared head, run as the host runs it.
-fn head(
-    name: &'static str,
-    file: &str,
-) -> impl Fn(&str, &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>, Error> + 'static {
+fn head(name: &'static str, file: &str) -> impl Fn(&str, &[(&str, &Tensor)]) -> Outputs + 'static {
     let graph = OnnxGraph::open(&golden(file), &SessionOptions::default()).unwrap();
     move |asked, inputs| {
         if asked != name {
