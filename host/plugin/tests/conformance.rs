@@ -70,7 +70,12 @@ fn what_breaks_off_fails_with_its_reason() {
         assert!(of_case, "{attack}: {failed:#?}");
     }
     // the first config that is not refused is used for everything else: a panic, on every image
-    assert!(failed.iter().any(|(what, reason)| *what == "measures 1x1" && reason.contains("panicked")), "{failed:#?}");
+    assert!(
+        failed
+            .iter()
+            .any(|(what, reason)| *what == "measures 1x1" && (reason.contains("panicked") || *reason == "the same")),
+        "{failed:#?}"
+    );
 }
 
 #[test]
@@ -85,7 +90,7 @@ fn what_needs_a_config_is_skipped_aloud_until_a_case_has_one() {
     assert_eq!(skipped(&checks), Vec::<&str>::new());
     let missing: Vec<_> = failed(&checks).iter().map(|(_, reason)| reason.contains("no `prompts` yet")).collect();
     assert_eq!(missing, [true], "{checks:#?}");
-    for what in ["in pages of 7", "when asked for", "in 3 stores", "on 4 threads", "wrong type of `template`"] {
+    for what in ["in pages of", "when asked for", "in 3 stores", "on 4 threads", "wrong type of `template`"] {
         assert!(checks.iter().any(|check| check.what.contains(what)), "no {what} in {checks:#?}");
     }
 

@@ -82,6 +82,36 @@ fn a_strangers_path_in_rust() {
 }
 
 #[test]
+fn first_party_plugins_conform() {
+    let head = workspace().join("plugins/aesthetic/tests/golden/head.onnx");
+    let aesthetic = format!("aesthetic={}", head.display());
+    let clip = ["--model", "clip=builtin:shapes-clip"];
+    for (plugin, more) in [
+        ("image-stats", &[][..]),
+        ("color-words", &[]),
+        ("prompt-matrix", &[]),
+        ("prompt-wildcards", &[]),
+        ("phash", &[]),
+        // MS-SSIM of four megapixels takes more than a run allows without being asked
+        ("ssim", &["--fuel", "16000000000"]),
+        ("set-stats", &clip),
+    ] {
+        let folder = workspace().join("plugins").join(plugin);
+        let arguments = [&["plugin", "test"], more].concat();
+        let run = run(&folder, &arguments).exits(0);
+        assert!(run.stderr.contains(" 0 failed, 0 skipped"), "{plugin}:\n{}{}", run.stdout, run.stderr);
+    }
+    // the builtin CLIP model is too small for the published head: an error of the plugin's own, and nothing else
+    let folder = workspace().join("plugins/aesthetic");
+    let run = run(&folder, &["plugin", "test", clip[0], clip[1], clip[0], &aesthetic]);
+    assert!(!run.stdout.contains("panicked") && !run.stdout.contains("trapped"), "{}", run.stdout);
+    // and without models, what needs them is skipped aloud
+    let folder = workspace().join("plugins/set-stats");
+    let run = super::authors::run(&folder, &["plugin", "test"]).exits(0);
+    assert!(run.stdout.contains("skipped") && run.stdout.contains("--model NAME=PATH"), "{}", run.stdout);
+}
+
+#[test]
 fn names_and_folders_that_are_no_good() {
     let env = TestEnv::new();
     for (name, says) in [("My_Metric", "`my-metric`"), ("../up", "`up`"), ("async", "`async-metric`")] {

@@ -28,6 +28,8 @@ use crate::report::Inspection;
 
 /// A file of cases is text for people; more than this is something else.
 const MAX_BYTES: u64 = 4 << 20;
+/// Characters of a config that the report shows; the line of the case is beside it.
+const CONFIG_CHARS: usize = 60;
 /// Prompts that a case asks for where it does not say.
 const LIMIT: u32 = 10;
 
@@ -214,7 +216,13 @@ impl Case {
             1 => "1 image".to_owned(),
             count => format!("{count} images"),
         }));
-        words.extend(self.config.as_ref().map(Value::to_string));
+        words.extend(self.config.as_ref().map(|config| {
+            let text = config.to_string();
+            match text.char_indices().nth(CONFIG_CHARS) {
+                Some((end, _)) => format!("{}…", &text[..end]),
+                None => text,
+            }
+        }));
         words.join(" ")
     }
 

@@ -55,8 +55,10 @@ fn prompts(generator: &PluginPrompts, config: &Value, first: &(Vec<Prompt>, u64)
         Ok(answers) => tell(what, agree(first, answers)),
         Err(error) => tell(what, Outcome::skipped(format!("no threads can be started: {error}"))),
     }
-    let small = gather(SEED, LIMIT, SMALL_PAGE);
-    tell(format!("gives the same prompts in pages of {SMALL_PAGE}"), prefix(&first.0, small, first.0.len()));
+    // few prompts make two pages at least
+    let page = SMALL_PAGE.min(first.0.len() as u32 / 2).max(1);
+    let paged = gather(SEED, LIMIT, page);
+    tell(format!("gives the same prompts in pages of {page}"), prefix(&first.0, paged, first.0.len()));
     let few = first.0.len().div_ceil(2);
     let half = gather(SEED, few as u32, PAGE);
     tell(format!("begins with the same prompts when asked for {few}"), prefix(&first.0, half, few));

@@ -47,6 +47,7 @@ fn images(subject: &Conformance<'_>, info: &MetricInfo, metric: &AnyMetric, tria
     let mut scored: Option<(&Trial, Score)> = None;
     let mut seen: Option<(f64, f64)> = None;
     let mut skipped = false;
+    let mut last: Option<String> = None;
     let mut outcomes = Vec::new();
     for trial in trials {
         let answer = trial.input.measure(metric, &trial.sample());
@@ -67,6 +68,15 @@ fn images(subject: &Conformance<'_>, info: &MetricInfo, metric: &AnyMetric, tria
             }
             continue;
         }
+        // what goes wrong on every image is told in full once
+        let outcome = match outcome {
+            Outcome::Failed { reason, .. } if last.as_ref() == Some(&reason) => Outcome::failed("the same", None),
+            Outcome::Failed { reason, hint } => {
+                last = Some(reason.clone());
+                Outcome::Failed { reason, hint }
+            }
+            outcome => outcome,
+        };
         outcomes.push((format!("measures {}", trial.label), outcome));
     }
     match &scored {

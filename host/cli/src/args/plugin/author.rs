@@ -90,7 +90,7 @@ pub(crate) struct Givens {
     /// Folder with the author's cases. Default: `tests` beside the sources.
     #[arg(long, value_name = "DIR")]
     pub(crate) cases: Option<PathBuf>,
-    /// A model that the plugin may ask for: `builtin:shapes`, a folder with a CLIP model or an `.onnx` file; repeat for several.
+    /// A model that the plugin may ask for: `builtin:shapes-clip`, a folder with a CLIP model, or an `.onnx` file; repeat for several.
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) model: Vec<String>,
     /// Fuel a plugin may burn on one image: about one unit per WebAssembly instruction.
