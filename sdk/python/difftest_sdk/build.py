@@ -46,7 +46,7 @@ globals().update(exports(plugin))
 """
 
 _LOOK = """\
-import contextlib, importlib, json, sys
+import contextlib, importlib, json, sys, traceback
 from difftest_sdk import Plugin
 from difftest_sdk.errors import DeclarationError
 with contextlib.redirect_stdout(sys.stderr):
@@ -54,6 +54,13 @@ with contextlib.redirect_stdout(sys.stderr):
         plugin = Plugin(importlib.import_module(sys.argv[1]))
     except DeclarationError as error:
         sys.exit(str(error))
+    except Exception as error:
+        # from the author's first line on: the machinery of imports above it helps nobody
+        frame = error.__traceback__
+        while frame and not frame.tb_frame.f_code.co_filename.startswith(sys.argv[2]):
+            frame = frame.tb_next
+        traceback.print_exception(type(error), error, frame)
+        sys.exit(1)
 names = {kind.value: [info.name for info in plugin.describe(kind)] for kind in plugin.kinds}
 print(json.dumps({"names": names, "models": plugin.uses_models}))
 """
@@ -141,7 +148,7 @@ def _look(project: Project, sources: list[Path]) -> tuple[dict[str, list[str]], 
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
     }
-    command = [sys.executable, "-c", _LOOK, project.module]
+    command = [sys.executable, "-c", _LOOK, project.module, str(sources[0])]
     done = subprocess.run(command, env=environment, cwd=sources[0], capture_output=True, text=True, encoding="utf-8")
     if done.returncode != 0:
         # the author knows the original, not our copy
