@@ -28,14 +28,19 @@ fn run(folder: &Path, arguments: &[&str]) -> Finished {
 
 #[test]
 fn a_strangers_path_in_rust() {
+    // always the same folder, so that one copy of the SDK is built however often this runs; outside the workspace, whose cargo
+    // settings would hold for it too
+    let folder = std::env::temp_dir().join("difftest-cli-tests/stranger-metric");
+    let _ = std::fs::remove_dir_all(&folder);
+    let _ = std::fs::remove_file(component("stranger_metric.wasm"));
     let env = TestEnv::new();
-    env.run(["plugin", "new", "stranger-metric", "--lang", "rust"]).exits(0).says(&[
-        "cd stranger-metric",
+    let path = folder.to_str().unwrap();
+    env.run(["plugin", "new", "stranger-metric", "--lang", "rust", "--path", path]).exits(0).says(&[
+        &format!("cd {path}"),
         "difftest plugin build",
         "difftest plugin test",
         "difftest run suite.toml --plugins .",
     ]);
-    let folder = env.path("stranger-metric");
     for file in ["README.md", "tests/golden.toml", "tests/picture.png", "vendor/difftest-sdk/wit/plugin.wit"] {
         assert!(folder.join(file).is_file(), "{file}");
     }
