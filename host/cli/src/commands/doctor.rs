@@ -119,7 +119,7 @@ fn plugins(named: &[PathBuf]) -> Result<Vec<(&'static str, Finding)>, CliError> 
         return Ok(vec![("plugins", Note("the folders hold none".into(), None))]);
     }
     if findings.iter().all(|(_, finding)| !matches!(finding, Good(_))) {
-        let next = "build them (`cargo build --release --target wasm32-wasip2 -p NAME`), or name another folder with `--plugins DIR`";
+        let next = "build them (`difftest plugin build DIR`), or name another folder with `--plugins DIR`";
         return Ok(findings
             .into_iter()
             .chain([("plugins", Bad("none of them can be used".into(), next.into()))])

@@ -86,6 +86,28 @@ fn a_strangers_path_in_rust() {
     run(&folder, &["plugin", "build"]).exits(2).says(&["error: ", "could not build", "cargo said above"]);
 }
 
+/// With the Python that `cargo xtask test` prepares; where it could not (and said so), there is nothing to build with.
+#[test]
+fn a_strangers_path_in_python() {
+    let python = target().join("python");
+    if !python.join("requirements.installed").is_file() {
+        return;
+    }
+    let env = TestEnv::new();
+    env.run(["plugin", "new", "stranger", "--lang", "python"]).exits(0);
+    let folder = env.path("stranger");
+    let run = |arguments: &[&str]| {
+        finished(command(&folder, arguments).env("VIRTUAL_ENV", &python).env_remove("PYTHONPATH").output().unwrap())
+    };
+    let built = run(&["plugin", "build"]).exits(0).says(&["stranger.wasm"]);
+    assert!(built.stdout.contains("never called: ") && built.stdout.contains("exact"), "{}", built.stdout);
+    // the cases that it comes with hold the scores of the same metric in Rust
+    run(&["plugin", "test"]).exits(0).says(&[" 0 failed, 0 skipped"]);
+    run(&["run", "suite.toml", "--plugins", "."]).exits(0).says(&["stranger/bright-share"]);
+    std::fs::write(folder.join("stranger.py"), "from difftest_sdk import nothing").unwrap();
+    run(&["plugin", "build"]).exits(2).says(&["nothing", "Python said above"]);
+}
+
 #[test]
 fn first_party_plugins_conform() {
     let head = workspace().join("plugins/aesthetic/tests/golden/head.onnx");

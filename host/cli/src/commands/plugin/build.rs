@@ -1,5 +1,6 @@
 //! `difftest plugin build`: sources to a component, with the tools of their language, which are named where they are missing.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,11 +61,11 @@ fn rust(folder: &Path, ui: &mut Ui) -> Result<PathBuf, CliError> {
     // One JSON object on each line; the last component is the package's own, after those of dependencies.
     let messages = String::from_utf8_lossy(&output.stdout);
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let components = artifacts.filter(|message| message["reason"] == "compiler-artifact").filter_map(|message| {
-        let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str).map(PathBuf::from);
-        files.filter(|file| file.extension().is_some_and(|extension| extension == "wasm")).next_back()
+    let mut components = artifacts.filter(|message| message["reason"] == "compiler-artifact").filter_map(|message| {
+        let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str).map(PathBuf::from);
+        files.rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
     });
-    components.last().ok_or_else(|| {
+    components.next_back().ok_or_else(|| {
         CliError::new("build", format!("{} makes no component", folder.join("Cargo.toml").display()))
             .hint("it needs:  [lib]  crate-type = [\"cdylib\"]")
     })
@@ -84,35 +85,46 @@ fn python(folder: &Path, ui: &mut Ui) -> Result<PathBuf, CliError> {
         CliError::new("toolchain", format!("Python cannot be started as {}: {error}", python.display()))
             .hint("install Python 3.10 or newer, or activate a virtual environment that has it")
     };
-    let mut command = Command::new(&python);
-    command.current_dir(folder).args(["-m", "difftest_sdk", "build"]);
-    // The copy of the SDK that `plugin new` wrote; what is installed comes after it.
-    let vendored = folder.join("vendor");
-    if vendored.join("difftest_sdk").is_dir() {
-        let vendored = std::path::absolute(&vendored).unwrap_or(vendored);
-        let before = std::env::var_os("PYTHONPATH").unwrap_or_default();
-        let paths =
-            std::iter::once(vendored).chain(std::env::split_paths(&before).filter(|path| path != Path::new("")));
-        if let Ok(joined) = std::env::join_paths(paths) {
-            command.env("PYTHONPATH", joined);
+    let paths = import_paths(folder);
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(&python);
+        command.current_dir(folder).args(arguments).stdout(Stdio::null());
+        if let Some(paths) = &paths {
+            command.env("PYTHONPATH", paths);
         }
-    }
-    let status = command.stdout(Stdio::null()).status().map_err(missing)?;
-    if !status.success() {
-        let failed = CliError::new("build", format!("{} could not be built", folder.display()));
+        command.status()
+    };
+    if !start(&["-m", "difftest_sdk", "build"]).map_err(missing)?.success() {
         let has = |module: &str| {
             let script = format!("import importlib.util, sys; sys.exit(importlib.util.find_spec({module:?}) is None)");
-            let found = Command::new(&python).args(["-c", &script]).status();
-            found.is_ok_and(|status| status.success())
+            start(&["-c", &script]).is_ok_and(|status| status.success())
         };
-        return Err(if has("componentize_py") {
-            failed.hint("see what Python said above")
+        let hint = if !has("difftest_sdk") {
+            "the SDK is not there: `difftest plugin new` writes it into vendor/; or put sdk/python of difftest's repository on \
+             PYTHONPATH"
+                .to_owned()
+        } else if !has("componentize_py") {
+            format!("{} -m pip install {COMPONENTIZE}", python.display())
         } else {
-            failed.hint(format!("{} -m pip install {COMPONENTIZE}", python.display()))
-        });
+            "see what Python said above".to_owned()
+        };
+        return Err(CliError::new("build", format!("{} could not be built", folder.display())).hint(hint));
     }
     let which = WhichPlugin { plugin: folder.display().to_string(), plugins: Vec::new() };
     Ok(locate(&which)?.wasm)
+}
+
+/// `PYTHONPATH` with the copy of the SDK that `plugin new` wrote, where there is one; what is there already comes after it.
+fn import_paths(folder: &Path) -> Option<OsString> {
+    let vendor = folder.join("vendor");
+    if !vendor.join("difftest_sdk").is_dir() {
+        return None;
+    }
+    // absolute, because Python is started in another folder
+    let vendor = std::path::absolute(&vendor).unwrap_or(vendor);
+    let before = std::env::var_os("PYTHONPATH").unwrap_or_default();
+    let before = std::env::split_paths(&before).filter(|path| path != Path::new(""));
+    std::env::join_paths(std::iter::once(vendor).chain(before)).ok()
 }
 
 /// The Python of the active virtual environment, of the project's own `.venv`, or `python3`.
