@@ -63,6 +63,12 @@ pub trait Generator: Send + Sync {
     /// How many calls of [`Generator::generate`] may usefully run at the same time.
     fn lanes(&self) -> usize;
 
+    /// Whether making an image is work of one thread without a wait, such as decoding a file. It is then done by the threads that
+    /// score, as many at a time as they are, whatever [`Generator::lanes`] says.
+    fn is_light(&self) -> bool {
+        false
+    }
+
     /// Makes one image for each request, in order. All requests of a call share their settings.
     /// The pixels of a case depend on its own request alone: not on the batch, the lane or the order.
     /// `progress` is told each finished step and answers whether to go on; on `false` every unfinished request ends with

@@ -193,7 +193,11 @@ impl Generator for ImageFolder {
     }
 
     fn lanes(&self) -> usize {
-        std::thread::available_parallelism().map_or(1, usize::from)
+        1
+    }
+
+    fn is_light(&self) -> bool {
+        true
     }
 
     fn generate(

@@ -58,3 +58,22 @@ impl Cancel {
         self.0.load(Ordering::Relaxed) == INTERRUPTED
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_run_begins_unless_the_user_said_stop() {
+        let cancel = Cancel::new();
+        cancel.no_new_cases();
+        cancel.begin_again();
+        assert!(cancel.may_begin());
+        cancel.fatal();
+        cancel.begin_again();
+        assert!(cancel.may_begin());
+        cancel.interrupt();
+        cancel.begin_again();
+        assert!(cancel.interrupted() && !cancel.may_begin());
+    }
+}

@@ -8,6 +8,8 @@
 //!  all images of a test stored and scored -> [ one thread for each such test: set metrics ] -+
 //! ```
 //!
+//! Where making an image is only decoding a file, the lanes are the rayon threads too: `-j` says how many there are.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`load`] | from names in a plan to a generator and metrics that are ready |

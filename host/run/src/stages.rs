@@ -93,14 +93,15 @@ struct Inference {
 impl Stages<'_> {
     /// Runs every case and sends what happens to `messages`; returns when all of it is done or dropped.
     pub(crate) fn run(&self, messages: &Sender<Message>) {
-        let lanes = self.generator.lanes().max(1);
-        let in_flight = lanes * self.batch + 2 * self.jobs;
+        let light = self.generator.is_light();
+        let (lanes, batch) = if light { (1, 1) } else { (self.generator.lanes().max(1), self.batch) };
+        let in_flight = lanes * batch + 2 * self.jobs;
         let (give_back, tickets) = bounded(in_flight);
         for _ in 0..in_flight {
             let _ = give_back.send(());
         }
         let (batches, next_batch) = unbounded();
-        for batch in self.batches() {
+        for batch in self.batches(batch) {
             let _ = batches.send(batch);
         }
         drop(batches);
@@ -118,7 +119,13 @@ impl Stages<'_> {
                                     .filter_map(|_| tickets.recv().ok())
                                     .map(|()| Ticket(give_back.clone()))
                                     .collect();
-                                self.generate(batch, held, pool, &to_inference, messages);
+                                if light {
+                                    // The lane only hands out tickets: what -j says is then what runs.
+                                    let to_inference = to_inference.clone();
+                                    pool.spawn(move |pool| self.generate(batch, held, pool, &to_inference, messages));
+                                } else {
+                                    self.generate(batch, held, pool, &to_inference, messages);
+                                }
                             }
                         });
                     }
@@ -128,14 +135,14 @@ impl Stages<'_> {
         });
     }
 
-    /// Neighbouring cases of one test, at most `batch` together.
-    fn batches(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+    /// Neighbouring cases of one test, at most `most` together.
+    fn batches(&self, most: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
         let cases = &self.plan.cases;
         let mut start = 0;
         std::iter::from_fn(move || {
             let first = cases.get(start)?;
             let same = |case: &&Case| case.test == first.test && case.settings == first.settings;
-            let length = cases[start..].iter().take(self.batch).take_while(same).count();
+            let length = cases[start..].iter().take(most).take_while(same).count();
             let batch = start..start + length;
             start = batch.end;
             Some(batch)
