@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Limits of one call into a plugin (`describe`, one `measure`, one page of prompts) unless a field says otherwise.
 ///
 /// A call over a set of images has more to do the more images there are, so its budgets of fuel, credits and real time grow by a
-/// fixed amount for each image of the set and of its reference. Everything else is the same for all calls.
+/// fixed amount for each image of the set and of its reference; and a call about large images by one for each megapixel. Everything
+/// else is the same for all calls.
 ///
 /// The defaults admit what honest plugins need: a Python component starts 109 core instances in 38 modules with 12 MiB of
 /// memory, a heavy metric spends some hundred instructions on each of four million pixels.
@@ -14,6 +15,9 @@ pub struct Limits {
     /// WebAssembly instructions, nearly: wasmtime's fuel, instantiation included. Default 8,000,000,000: two thousand for each
     /// pixel of a 4-megapixel image, and an endless loop ends within seconds. The same on every machine, unlike time.
     pub fuel: u64,
+    /// Fuel on top of that for each whole megapixel (1,048,576 pixels) of the image and its reference together. Default
+    /// 2,000,000,000: as much for each pixel of a large image as for one of a usual size.
+    pub megapixel_fuel: u64,
     /// Fuel on top of that for each image, where a whole set is measured. Default 250,000,000: a thousand for each pixel of
     /// 512x512, or at 10,000 images every pair of two rows of 768 numbers ten times over.
     pub set_image_fuel: u64,
@@ -21,6 +25,8 @@ pub struct Limits {
     /// should ever meet it, because it is the one limit that depends on the machine. The time that the host spends in models and
     /// in reading the images of a set does not count: credits bound that, and they are the same on a slow machine.
     pub wall_clock: Duration,
+    /// Real time on top of that for each whole megapixel. Default 15 s.
+    pub megapixel_time: Duration,
     /// Real time on top of that for each image, where a whole set is measured. Default 2 s: as much longer than its fuel lasts
     /// as `wall_clock` is longer than `fuel`.
     pub set_image_time: Duration,
@@ -94,7 +100,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fuel: 8_000_000_000,
+            megapixel_fuel: 2_000_000_000,
             set_image_fuel: 250_000_000,
+            megapixel_time: Duration::from_secs(15),
             wall_clock: Duration::from_secs(60),
             set_image_time: Duration::from_secs(2),
             memory_bytes: 256 << 20,
@@ -156,10 +164,17 @@ impl Limits {
         self
     }
 
-    /// What a call about one image, one pair or one page of prompts may spend; `tensors` where the plugin imports `wasi:nn`.
-    pub(crate) fn one(&self, tensors: bool) -> Budget {
+    /// What a call about `pixels` of one image or pair may spend, or one about no pixels; `tensors` where the plugin imports
+    /// `wasi:nn`.
+    pub(crate) fn one(&self, tensors: bool, pixels: u64) -> Budget {
         let transfer = if tensors { self.tensor_transfer_bytes } else { self.transfer_bytes };
-        Budget { fuel: self.fuel, credits: self.credits, time: self.wall_clock, transfer }
+        let megapixels = u32::try_from(pixels >> 20).unwrap_or(u32::MAX);
+        Budget {
+            fuel: self.fuel.saturating_add(self.megapixel_fuel.saturating_mul(megapixels.into())),
+            credits: self.credits,
+            time: self.wall_clock.saturating_add(self.megapixel_time.saturating_mul(megapixels)),
+            transfer,
+        }
     }
 
     /// What a call over that many images may spend.
@@ -170,7 +185,7 @@ impl Limits {
             fuel: self.fuel.saturating_add(self.set_image_fuel.saturating_mul(many)),
             credits: self.credits.saturating_add(self.set_image_credits.saturating_mul(many)),
             time: self.wall_clock.saturating_add(self.set_image_time.saturating_mul(images)),
-            ..self.one(tensors)
+            ..self.one(tensors, 0)
         }
     }
 }
@@ -193,9 +208,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn budgets_of_large_images_grow_with_their_pixels() {
+        let limits = Limits::default();
+        assert_eq!(limits.one(false, (1 << 20) - 1), limits.one(false, 0));
+        let pair = limits.one(false, 2 * 2048 * 2048);
+        assert_eq!((pair.fuel, pair.time), (24_000_000_000, Duration::from_secs(180)));
+        assert_eq!(limits.one(false, u64::MAX).fuel, 8_000_000_000 + 2_000_000_000 * u64::from(u32::MAX));
+    }
+
+    #[test]
     fn budgets_of_sets_grow_with_the_set_and_never_wrap() {
         let limits = Limits::default();
-        assert_eq!(limits.set(false, 0), limits.one(false));
+        assert_eq!(limits.set(false, 0), limits.one(false, 0));
         assert_eq!(limits.set(true, 0).transfer, 64 << 20);
         let many = limits.set(false, 10_000);
         assert_eq!((many.fuel, many.credits), (2_508_000_000_000, 3_004_000_000_000));

@@ -22,6 +22,15 @@ use crate::outline::{self, Outline};
 use crate::policy;
 use crate::text;
 
+/// How much a call is about, which its budget follows.
+#[derive(Clone, Copy)]
+pub(crate) enum About {
+    /// One image or a pair of so many pixels; none for prompts and descriptions.
+    Pixels(u64),
+    /// A set of so many images, its reference included.
+    Images(usize),
+}
+
 /// Ready to be called.
 pub(crate) struct Plugin {
     pub(crate) id: PluginId,
@@ -130,10 +139,13 @@ impl Plugin {
         Ok(plugin)
     }
 
-    /// What a call may use: about one image, one pair or one page of prompts, or over a set of so many images.
-    pub(crate) fn grant(&self, set: Option<usize>, models: Option<&Arc<dyn Models>>) -> Grant {
+    /// What a call may use.
+    pub(crate) fn grant(&self, about: About, models: Option<&Arc<dyn Models>>) -> Grant {
         let limits = &self.sandbox.limits;
-        let budget = set.map_or_else(|| limits.one(self.tensors), |images| limits.set(self.tensors, images));
+        let budget = match about {
+            About::Pixels(pixels) => limits.one(self.tensors, pixels),
+            About::Images(images) => limits.set(self.tensors, images),
+        };
         Grant { budget, models: models.cloned() }
     }
 
@@ -144,13 +156,16 @@ impl Plugin {
         let bad = |reason| LoadCause::BadDescription { reason };
         let mut metrics = Vec::new();
         for kind in self.calls.kinds() {
-            let said = self.sandbox.call(&place, self.grant(None, None), |store| self.calls.describe(kind, store));
+            let said =
+                self.sandbox.call(&place, self.grant(About::Pixels(0), None), |store| self.calls.describe(kind, store));
             let (said, _) = said.map_err(LoadCause::Describe)?;
             metrics.extend(describe::metrics(said, kind, limits).map_err(bad)?);
         }
         describe::together(&metrics, limits).map_err(bad)?;
         if self.calls.prompts.is_some() {
-            let said = self.sandbox.call(&place, self.grant(None, None), |store| self.calls.describe_prompts(store));
+            let said = self
+                .sandbox
+                .call(&place, self.grant(About::Pixels(0), None), |store| self.calls.describe_prompts(store));
             self.generators = describe::generators(said.map_err(LoadCause::Describe)?.0, limits).map_err(bad)?;
         }
         self.metrics = metrics;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::bindings::{PromptPluginPre, generated};
 use crate::failure::{Place, grouped};
-use crate::plugin::Plugin;
+use crate::plugin::{About, Plugin};
 use crate::state::State;
 use crate::{metric, schema, text};
 
@@ -61,7 +61,7 @@ impl PluginPrompts {
     ) -> Result<(Vec<Prompt>, u64), MetricError> {
         let name = &self.plugin.generators[self.index].name;
         let request = generated::Request { seed, offset, limit, config: config.to_owned() };
-        let (answer, fuel) = self.plugin.sandbox.call(place, self.plugin.grant(None, None), |store| {
+        let (answer, fuel) = self.plugin.sandbox.call(place, self.plugin.grant(About::Pixels(0), None), |store| {
             let plugin = self.pre.instantiate(&mut *store)?;
             plugin.difftest_plugin_prompts().call_generate(&mut *store, name, &request)
         })?;

@@ -6,6 +6,7 @@ use difftest_core::metric::{Item, Metric, MetricError, MetricInfo, Sample, Score
 use super::{Wanted, answer};
 use crate::bindings::{MetricPluginPre, PairMetricPluginPre, types};
 use crate::imports::media::HostImage;
+use crate::plugin::About;
 use crate::state::State;
 use crate::text;
 
@@ -35,7 +36,10 @@ impl EachMetric {
         let Wanted { plugin, name, info, config, models } = &self.wanted;
         let place = self.wanted.place(Some(&item.sample.id));
         let given = given(&item.sample);
-        let grant = plugin.grant(None, models.as_ref());
+        let pixels = |image: &Image| u64::from(image.width()) * u64::from(image.height());
+        let compared = item.reference.as_ref().filter(|_| matches!(self.call, Call::Pair(_)));
+        let about = About::Pixels(pixels(&item.image) + compared.map_or(0, pixels));
+        let grant = plugin.grant(about, models.as_ref());
         let put = |image: &Image| HostImage::of_case(image.clone());
         let (answer, fuel) = match &self.call {
             Call::Image(pre) => plugin.sandbox.call(&place, grant, |store| {

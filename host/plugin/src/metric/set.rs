@@ -7,6 +7,7 @@ use difftest_core::metric::{ImageSet, MetricError, MetricInfo, Score, SetMetric}
 use super::{Wanted, answer};
 use crate::bindings::SetMetricPluginPre;
 use crate::imports::set::HostImageSet;
+use crate::plugin::About;
 use crate::state::State;
 
 /// Scores sets of images, each in a store of its own. Images are read when the plugin asks for them.
@@ -30,7 +31,7 @@ impl SetMetric for PluginSet {
         let Wanted { plugin, name, info, config, models } = &self.wanted;
         let place = self.wanted.place(None);
         let count = images.len().saturating_add(reference.map_or(0, |reference| reference.len()));
-        let grant = plugin.grant(Some(count), models.as_ref());
+        let grant = plugin.grant(About::Images(count), models.as_ref());
         let (answer, fuel) = plugin.sandbox.call(&place, grant, |store| {
             let images = store.data_mut().insert(HostImageSet::measured(images))?;
             let reference = reference.map(|set| store.data_mut().insert(HostImageSet::reference(set))).transpose()?;

@@ -68,7 +68,18 @@ def not_heads() -> None:
     save("two", [mean, helper.make_node("Neg", ["mean"], ["score"])], ["score", "mean"])
 
 
+def small() -> None:
+    """A head for the CLIP model that ships with difftest, whose embeddings have 64 numbers: the conformance test runs it."""
+    random = np.random.default_rng(64)
+    weight = torch.from_numpy((random.normal(size=(1, 64)) * 3).astype(np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "small.pth"
+        torch.save({"weight": weight, "bias": torch.tensor([5.0])}, weights)
+        export.export(weights, HERE / "small.onnx")
+
+
 def main() -> None:
+    small()
     torch.set_num_threads(1)
     model = head()
     with tempfile.TemporaryDirectory() as folder:
