@@ -15,4 +15,5 @@ mod plugins;
 mod registry;
 mod runs;
 mod suites;
+mod worlds;
 mod writing;
