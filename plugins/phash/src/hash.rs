@@ -1,16 +1,35 @@
 //! Sixty-four bits of an image, as ImageHash makes them. The first bit, top left, is the highest.
 
 use crate::dct;
-use crate::lanczos::resize;
+use crate::lanczos::{Resize, Size};
 
 /// Rows of a hash, and bits of a row.
 const SIDE: usize = 8;
 
+/// A way to make 64 bits of an image.
+pub struct Hash {
+    /// What images are resized to first.
+    size: Size,
+    /// Of the pixels of an image of that size, row by row.
+    of_pixels: fn(&[u8]) -> u64,
+}
+
 /// `imagehash.phash(image)`: of the 8x8 lowest frequencies of the image at 32x32, the mean included, which are above their median.
-/// `luma` is row-major, `width` to a row.
-#[must_use]
-pub fn phash(luma: &[u8], width: usize) -> u64 {
-    let pixels = resize(luma, width, dct::LENGTH, dct::LENGTH);
+pub const PHASH: Hash = Hash { size: (dct::LENGTH, dct::LENGTH), of_pixels: phash };
+
+/// `imagehash.dhash(image)`: of the image at 9x8, which pixels are darker than their right neighbour.
+pub const DHASH: Hash = Hash { size: (SIDE + 1, SIDE), of_pixels: dhash };
+
+impl Hash {
+    /// Of images of one size: what depends on the size alone is computed once.
+    #[must_use]
+    pub fn of_size(&self, size: Size) -> impl Fn(&[u8]) -> u64 + use<> {
+        let (resize, of_pixels) = (Resize::new(size, self.size), self.of_pixels);
+        move |luma| of_pixels(&resize.apply(luma))
+    }
+}
+
+fn phash(pixels: &[u8]) -> u64 {
     let columns: [_; dct::LENGTH] =
         std::array::from_fn(|x| dct::transform(std::array::from_fn(|y| f64::from(pixels[y * dct::LENGTH + x]))));
     let rows: [_; SIDE] = std::array::from_fn(|v| dct::transform(columns.map(|column| column[v])));
@@ -21,11 +40,7 @@ pub fn phash(luma: &[u8], width: usize) -> u64 {
     bits(low.iter().map(|&frequency| frequency > median))
 }
 
-/// `imagehash.dhash(image)`: of the image at 9x8, which pixels are darker than their right neighbour.
-/// `luma` is row-major, `width` to a row.
-#[must_use]
-pub fn dhash(luma: &[u8], width: usize) -> u64 {
-    let pixels = resize(luma, width, SIDE + 1, SIDE);
+fn dhash(pixels: &[u8]) -> u64 {
     bits(pixels.chunks_exact(SIDE + 1).flat_map(|row| row.windows(2).map(|two| two[1] > two[0])))
 }
 

@@ -1,106 +1,75 @@
 //! Pillow's Lanczos resampling of one 8-bit channel, bit for bit: `Image.resize(size, Image.Resampling.LANCZOS)` of mode `L`.
 //!
 //! The contract's `resize` works on colours, and luma of small colours is not small luma; so this is the same algorithm
-//! for one channel. Columns first, then rows, with bytes between; weights in units of 2^-22; a side that keeps its length is left
-//! alone. That is every Pillow up to 12; Pillow 13 does the rows of some tall images first, and single bytes then differ.
+//! for one channel. Columns first, then rows, with bytes between; weights in units of 2^-22. That is every Pillow up to 12; Pillow 13
+//! does the rows of some tall images first, and single bytes then differ.
+//!
+//! Both passes are one function that shrinks rows and turns the image on its diagonal, so that sums run along memory. A side that
+//! keeps its length goes through it like any other: the weight of one input is then one and the others round to 0.
 
-use std::f64::consts::PI;
+use std::rc::Rc;
 
-/// Bits of the fraction of a weight.
-const BITS: u32 = 22;
+use crate::lanes::{Eight, Sum};
+use crate::windows::{BITS, Windows};
 
-/// The lobes of the kernel on each side.
-const LOBES: f64 = 3.0;
+/// Rows that are shrunk side by side: each weight is loaded once for all of them.
+const ROWS: usize = 4;
 
-/// `channel`, row-major and `width` to a row, at `to_width` x `to_height`. An empty one is black.
-#[must_use]
-pub fn resize(channel: &[u8], width: usize, to_width: usize, to_height: usize) -> Vec<u8> {
-    let height = channel.len().checked_div(width).unwrap_or(0);
-    if height == 0 {
-        return vec![0; to_width * to_height];
+/// Width and height.
+pub type Size = (usize, usize);
+
+/// A resampling from one size to another, for any number of images.
+pub struct Resize {
+    from: Size,
+    to: Size,
+    along_rows: Rc<Windows>,
+    down_columns: Rc<Windows>,
+}
+
+impl Resize {
+    /// The weights are computed here.
+    #[must_use]
+    pub fn new(from: Size, to: Size) -> Self {
+        let along_rows = Rc::new(Windows::new(from.0, to.0));
+        let square = from.0 == from.1 && to.0 == to.1;
+        let down_columns = if square { Rc::clone(&along_rows) } else { Rc::new(Windows::new(from.1, to.1)) };
+        Self { from, to, along_rows, down_columns }
     }
-    let channel = &channel[..width * height];
-    let columns =
-        if width == to_width { channel.to_vec() } else { along_rows(channel, width, &windows(width, to_width)) };
-    if height == to_height { columns } else { down_columns(&columns, to_width, &windows(height, to_height)) }
-}
 
-/// What one output is mixed from.
-struct Window {
-    /// The first input.
-    first: usize,
-    /// Of it and those after it.
-    weights: Vec<i32>,
-}
-
-/// The windows of `to` outputs over `from` inputs. Their kernel is widened for shrinking, and its weights add up to one.
-fn windows(from: usize, to: usize) -> Vec<Window> {
-    let scale = from as f64 / to as f64;
-    let widening = scale.max(1.0);
-    let support = LOBES * widening;
-    let window = |output: usize| {
-        let center = (output as f64 + 0.5) * scale;
-        // casts to unsigned stop at 0
-        let first = (center - support + 0.5) as usize;
-        let end = ((center + support + 0.5) as usize).min(from);
-        let weights: Vec<f64> =
-            (first..end).map(|input| kernel((input as f64 - center + 0.5) * (1.0 / widening))).collect();
-        let sum: f64 = weights.iter().sum();
-        let fixed = |weight: f64| {
-            let weight = weight / sum * f64::from(1 << BITS);
-            (weight + 0.5_f64.copysign(weight)) as i32
-        };
-        Window { first, weights: weights.into_iter().map(fixed).collect() }
-    };
-    (0..to).map(window).collect()
-}
-
-/// `sinc(x) sinc(x / 3)` inside three lobes.
-fn kernel(x: f64) -> f64 {
-    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
-    if (-LOBES..LOBES).contains(&x) { sinc(x) * sinc(x / LOBES) } else { 0.0 }
-}
-
-fn along_rows(channel: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
-    let mut outputs = Vec::with_capacity(channel.len() / width * windows.len());
-    // widened once for all windows, so that the sums fill SIMD lanes
-    let mut wide = vec![0_i32; width];
-    for row in channel.chunks_exact(width) {
-        for (wide, &value) in wide.iter_mut().zip(row) {
-            *wide = i32::from(value);
-        }
-        outputs.extend(windows.iter().map(|Window { first, weights }| {
-            let values = &wide[*first..][..weights.len()];
-            byte(sum_of_products(weights, values))
-        }));
+    /// `channel`, which is row-major and of as many bytes as the size says, resized.
+    #[must_use]
+    pub fn apply(&self, channel: &[u8]) -> Vec<u8> {
+        let (width, height) = self.from;
+        let upright = shrink_and_turn(channel, width, height, &self.along_rows);
+        shrink_and_turn(&upright, height, self.to.0, &self.down_columns)
     }
-    outputs
 }
 
-/// `Σ weights[i] * values[i]` of two slices of one length, in eight sums side by side for SIMD.
-fn sum_of_products(weights: &[i32], values: &[i32]) -> i32 {
-    let (eights, rest) = weights.as_chunks::<8>();
-    let (wide, last) = values.as_chunks::<8>();
-    let mut sums = [0; 8];
-    for (weights, values) in eights.iter().zip(wide) {
-        for ((sum, weight), value) in sums.iter_mut().zip(weights).zip(values) {
-            *sum += weight * value;
-        }
+/// Each row mixed to as many bytes as there are windows, and columns in the place of rows.
+fn shrink_and_turn(channel: &[u8], width: usize, height: usize, windows: &Windows) -> Vec<u8> {
+    let mut outputs = vec![0; windows.len() * height];
+    if outputs.is_empty() || width == 0 {
+        return outputs;
     }
-    sums.iter().sum::<i32>() + rest.iter().zip(last).map(|(weight, value)| weight * value).sum::<i32>()
-}
-
-fn down_columns(channel: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
-    let mut outputs = Vec::with_capacity(windows.len() * width);
-    let mut sums = vec![0; width];
-    for Window { first, weights } in windows {
-        sums.fill(0);
-        for (row, weight) in channel[first * width..].chunks_exact(width).zip(weights) {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += weight * i32::from(value);
+    // what whole eights of weights reach past the end is multiplied with 0
+    let mut wide = [(); ROWS].map(|()| vec![0_i16; width + Eight::default().len()]);
+    for (rows, top) in channel.chunks(ROWS * width).zip((0..height).step_by(ROWS)) {
+        for (wide, row) in wide.iter_mut().zip(rows.chunks(width)) {
+            for (wide, &value) in wide.iter_mut().zip(row) {
+                *wide = i16::from(value);
             }
         }
-        outputs.extend(sums.iter().map(|&sum| byte(sum)));
+        let count = ROWS.min(height - top);
+        for ((first, weights), column) in windows.iter().zip(outputs.chunks_exact_mut(height)) {
+            let [a, b, c, d] = wide.each_ref().map(|row| row[first..].as_chunks().0);
+            let mut sums = [Sum::ZERO; ROWS];
+            for ((((weights, a), b), c), d) in weights.iter().zip(a).zip(b).zip(c).zip(d) {
+                for (sum, values) in sums.iter_mut().zip([a, b, c, d]) {
+                    sum.add(weights, values);
+                }
+            }
+            column[top..][..count].copy_from_slice(&sums.map(|sum| byte(sum.total()))[..count]);
+        }
     }
     outputs
 }

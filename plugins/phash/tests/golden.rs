@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use difftest_sdk::Image;
-use phash::hash::{dhash, phash};
+use phash::hash::{DHASH, PHASH};
 use serde_json::Value;
 
 /// SplitMix64 of a counter.
@@ -51,8 +51,8 @@ fn picture(seed: u64) -> Image {
 
 /// As `golden.json` has them: `phash dhash` in hexadecimal.
 fn hashes(image: &Image) -> String {
-    let (luma, width) = (image.luma8(), image.width() as usize);
-    format!("{:016x} {:016x}", phash(&luma, width), dhash(&luma, width))
+    let (luma, size) = (image.luma8(), (image.width() as usize, image.height() as usize));
+    format!("{:016x} {:016x}", PHASH.of_size(size)(&luma), DHASH.of_size(size)(&luma))
 }
 
 fn golden() -> Value {

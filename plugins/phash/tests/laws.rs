@@ -4,7 +4,7 @@
 use difftest_sdk::{Error, Filter, Image, PairMetricPlugin, Rgb, Sample};
 use phash::PairMetrics;
 use phash::dct::{LENGTH, transform};
-use phash::lanczos::resize;
+use phash::lanczos::Resize;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -52,10 +52,11 @@ proptest! {
         (width, bytes) in (1..60_usize, 1..60_usize).prop_flat_map(|(w, h)| (Just(w), vec(any::<u8>(), w * h))),
         to in (1..40_usize, 1..40_usize),
     ) {
+        let size = (width, bytes.len() / width);
         let grey: Vec<u8> = bytes.iter().flat_map(|&value| [value; 3]).collect();
-        let image = Image::from_rgb8(width as u32, (bytes.len() / width) as u32, grey);
+        let image = Image::from_rgb8(size.0 as u32, size.1 as u32, grey);
         let wanted = image.resize(to.0 as u32, to.1 as u32, Filter::Lanczos3).luma8();
-        prop_assert_eq!(resize(&bytes, width, to.0, to.1), wanted);
+        prop_assert_eq!(Resize::new(size, to).apply(&bytes), wanted);
     }
 }
 
