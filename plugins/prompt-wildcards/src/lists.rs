@@ -46,7 +46,7 @@ impl<'a> Lists<'a> {
     /// Reads the lists that no text has used: their mistakes are mistakes as well.
     ///
     /// # Errors
-    /// As [`Lists::options`].
+    /// As reading the list itself.
     pub fn read_all(&mut self) -> Result<(), Error> {
         for name in self.written.keys() {
             self.options(name, 0).map_err(|refusal| match refusal {

@@ -112,7 +112,7 @@ pub struct Conformance<'a> {
 }
 
 impl Conformance<'_> {
-    /// Runs every check and tells each as it ends. Results of the author's cases are kept in them, for [`update`].
+    /// Runs every check and tells each as it ends. Results of the author's cases are kept in them, for [`update()`].
     ///
     /// # Errors
     /// When the plugin is not there or cannot be loaded, so that nothing can be checked.
