@@ -22,7 +22,6 @@ pub const DHASH: Hash = Hash { size: (SIDE + 1, SIDE), of_pixels: dhash };
 
 impl Hash {
     /// Of images of one size: what depends on the size alone is computed once.
-    #[must_use]
     pub fn of_size(&self, size: Size) -> impl Fn(&[u8]) -> u64 + use<> {
         let (resize, of_pixels) = (Resize::new(size, self.size), self.of_pixels);
         move |luma| of_pixels(&resize.apply(luma))

@@ -47,7 +47,7 @@ impl Resize {
 
 /// Each row mixed to as many bytes as there are windows, and columns in the place of rows.
 fn shrink_and_turn(channel: &[u8], width: usize, height: usize, windows: &Windows) -> Vec<u8> {
-    let mut outputs = vec![0; windows.len() * height];
+    let mut outputs = vec![0; windows.outputs() * height];
     if outputs.is_empty() || width == 0 {
         return outputs;
     }

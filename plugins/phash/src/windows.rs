@@ -57,7 +57,7 @@ impl Windows {
 
     /// How many outputs there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.windows.len()
     }
 
