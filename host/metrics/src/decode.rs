@@ -7,9 +7,10 @@
 
 use std::io::{Cursor, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use difftest_core::image::Image;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -116,8 +117,21 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
         return Err(DecodeError::CutOff);
     }
-    let pixels = rgb8(DynamicImage::from_decoder(decoder).map_err(damaged)?);
+    let pixels = if decoder.color_type() == ColorType::Rgb8 {
+        rgb8_in_place(decoder)?
+    } else {
+        rgb8(DynamicImage::from_decoder(decoder).map_err(damaged)?).into()
+    };
     Image::new(width, height, pixels).map_err(|error| DecodeError::Damaged(error.to_string()))
+}
+
+/// What most files hold already, decoded to where it stays: no second buffer, and no copy from one to the other.
+fn rgb8_in_place(decoder: impl ImageDecoder) -> Result<Arc<[u8]>, DecodeError> {
+    let length = usize::try_from(decoder.total_bytes()).map_err(|error| DecodeError::Damaged(error.to_string()))?;
+    let mut pixels: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+    // nobody else has it yet: this never copies
+    decoder.read_image(Arc::make_mut(&mut pixels)).map_err(damaged)?;
+    Ok(pixels)
 }
 
 fn damaged(error: image::ImageError) -> DecodeError {
