@@ -1,6 +1,7 @@
 //! One call into a plugin: a fresh store, the call, what it cost, and its lines passed on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use difftest_core::metric::MetricError;
 use difftest_core::model::Models;
@@ -18,7 +19,29 @@ pub(crate) struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) limits: Arc<Limits>,
     pub(crate) sink: Arc<dyn LogSink>,
+    pub(crate) stop: Stop,
 }
+
+/// Asked between a plugin's instructions and before each work of the host: whether nobody waits for the answer any more.
+#[derive(Clone)]
+pub(crate) struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Stop {
+    pub(crate) fn when(stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(stopped))
+    }
+
+    pub(crate) fn never() -> Self {
+        Self::when(|| false)
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        (self.0)()
+    }
+}
+
+/// How often a running plugin is asked to stop, at least.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// What a call may use besides what every call may.
 pub(crate) struct Grant {
@@ -36,15 +59,19 @@ impl Sandbox {
         body: impl FnOnce(&mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<(R, u64), MetricError> {
         let Budget { fuel, time, transfer, .. } = grant.budget;
-        let mut store = Store::new(self.engine.inner(), State::new(self.limits.clone(), grant.budget, grant.models));
+        let mut store = Store::new(
+            self.engine.inner(),
+            State::new(self.limits.clone(), grant.budget, grant.models, self.stop.clone()),
+        );
         store.limiter(|state| state);
         store.set_hostcall_fuel(transfer);
         store.set_max_component_handles(self.limits.handles);
-        store.set_epoch_deadline(Engine::ticks(time));
+        store.set_epoch_deadline(Engine::ticks(time.min(SLICE)));
         // what the host spent on models and files meanwhile is given back
         store.epoch_deadline_callback(|store| {
-            let left = store.data().time_left();
-            Ok(left.map_or(UpdateDeadline::Interrupt, |left| UpdateDeadline::Continue(Engine::ticks(left))))
+            store.data().go_on()?;
+            let next = |left: Duration| UpdateDeadline::Continue(Engine::ticks(left.min(SLICE)));
+            Ok(store.data().time_left().map_or(UpdateDeadline::Interrupt, next))
         });
         let answer = store.set_fuel(fuel).and_then(|()| body(&mut store));
         let answer = match answer {

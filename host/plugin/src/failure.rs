@@ -9,6 +9,9 @@ use crate::limits::Limits;
 use crate::state::State;
 use crate::text;
 
+/// The kind of the error of a call that was broken off because its run was stopped.
+const CANCELLED: &str = "cancelled";
+
 /// A limit of ours that was met inside a host call; traps the plugin.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Breach {
@@ -28,6 +31,9 @@ pub(crate) enum Breach {
     ResizePixels { pixels: u64, limit: u64 },
     #[error("it called `{name}`: {reason}")]
     Import { name: String, reason: String },
+    /// Not the plugin's doing.
+    #[error("the run was stopped")]
+    Cancelled,
 }
 
 impl Breach {
@@ -38,6 +44,7 @@ impl Breach {
             Self::HostObjects { .. } => "handles",
             Self::HostBytes { .. } | Self::ResizeSide { .. } | Self::ResizePixels { .. } => "host-memory",
             Self::Import { .. } => "import",
+            Self::Cancelled => CANCELLED,
         }
     }
 
@@ -49,6 +56,7 @@ impl Breach {
             Self::HostObjects { .. } => "drop images and tensors before making more",
             Self::HostBytes { .. } => "drop images and tensors before making more, or make them smaller",
             Self::ResizeSide { .. } | Self::ResizePixels { .. } => "resize to a smaller image",
+            Self::Cancelled => "run it again",
             Self::Import { .. } => {
                 "a plugin gets pixels, its config, a log and the models of the suite, and nothing else; take out what needs this"
             }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
-use crate::call::Sandbox;
+use crate::call::{Sandbox, Stop};
 use crate::discovery::{self, Found};
 use crate::engine::Engine;
 use crate::limits::Limits;
@@ -59,7 +59,12 @@ impl Names {
         files.sort_by(|a, b| strsim::jaro_winkler(wanted, &b.0).total_cmp(&strsim::jaro_winkler(wanted, &a.0)));
         let mut names = Self { opened: Vec::new(), closed: files.iter().map(|(name, _)| name.clone()).collect() };
         let limits = Limits { wall_clock: limits.wall_clock.min(ANSWER), ..limits.clone() };
-        let sandbox = Arc::new(Sandbox { engine: engine.clone(), limits: Arc::new(limits), sink: Arc::new(Discard) });
+        let sandbox = Arc::new(Sandbox {
+            engine: engine.clone(),
+            limits: Arc::new(limits),
+            sink: Arc::new(Discard),
+            stop: Stop::never(),
+        });
         let (sender, answers) = mpsc::channel();
         let deadline = Instant::now() + TIME;
         let cache = Cache { notice: Arc::new(|_| ()), ..cache.clone() };

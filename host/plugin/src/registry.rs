@@ -10,7 +10,7 @@ use difftest_core::model::Models;
 use serde_json::Value;
 
 use crate::cache::Cache;
-use crate::call::Sandbox;
+use crate::call::{Sandbox, Stop};
 use crate::compile::Compiler;
 use crate::discovery::{self, Found};
 use crate::engine::Engine;
@@ -32,6 +32,7 @@ pub struct Registry {
     found: Found,
     limits: Arc<Limits>,
     sink: Arc<dyn LogSink>,
+    stop: Stop,
     cache: Cache,
     /// Made with the first plugin: it starts a thread.
     sandbox: OnceLock<Result<Arc<Sandbox>, String>>,
@@ -52,6 +53,7 @@ impl Registry {
             found: discovery::discover(folders)?,
             limits: Arc::new(limits),
             sink: Arc::new(Discard),
+            stop: Stop::never(),
             cache: Cache::standard(),
             sandbox: OnceLock::new(),
             loaded: Mutex::default(),
@@ -78,6 +80,14 @@ impl Registry {
     #[must_use]
     pub fn with_lock(mut self, lock: Lock) -> Self {
         self.lock = Some(Arc::new(lock));
+        self
+    }
+
+    /// Breaks off every call into a plugin, within a fraction of a second, once `stopped` says so; such a call ends with an error
+    /// of kind `cancelled`. To be called before the first plugin is named.
+    #[must_use]
+    pub fn with_stop(mut self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.stop = Stop::when(stopped);
         self
     }
 
@@ -261,7 +271,12 @@ impl Registry {
     fn sandbox(&self) -> Result<Arc<Sandbox>, LoadCause> {
         let make = || {
             let engine = Engine::new().map_err(|error| error.to_string())?;
-            Ok(Arc::new(Sandbox { engine, limits: self.limits.clone(), sink: self.sink.clone() }))
+            Ok(Arc::new(Sandbox {
+                engine,
+                limits: self.limits.clone(),
+                sink: self.sink.clone(),
+                stop: self.stop.clone(),
+            }))
         };
         self.sandbox.get_or_init(make).clone().map_err(|reason| LoadCause::Engine { reason })
     }

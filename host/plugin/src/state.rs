@@ -7,6 +7,7 @@ use difftest_core::model::Models;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Resource, ResourceTable};
 
+use crate::call::Stop;
 use crate::failure::Breach;
 use crate::limits::{Budget, Limits};
 use crate::log::Level;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     limits: Arc<Limits>,
     budget: Budget,
     models: Option<Arc<dyn Models>>,
+    stop: Stop,
     started: Instant,
     /// Time of that which went into models and files.
     aside: Duration,
@@ -43,7 +45,7 @@ pub(crate) struct State {
 
 impl State {
     /// Nothing used yet. Without `models`, none is declared.
-    pub(crate) fn new(limits: Arc<Limits>, budget: Budget, models: Option<Arc<dyn Models>>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, budget: Budget, models: Option<Arc<dyn Models>>, stop: Stop) -> Self {
         let mut objects = ResourceTable::new();
         objects.set_max_capacity(limits.host_objects);
         Self {
@@ -51,6 +53,7 @@ impl State {
             limits,
             budget,
             models,
+            stop,
             started: Instant::now(),
             aside: Duration::ZERO,
             objects,
@@ -91,8 +94,14 @@ impl State {
         self.budget.time.checked_sub(own).filter(|left| !left.is_zero())
     }
 
+    /// Breaks the call off when nobody waits for it any more.
+    pub(crate) fn go_on(&self) -> Result<(), Breach> {
+        if self.stop.stopped() { Err(Breach::Cancelled) } else { Ok(()) }
+    }
+
     /// Pays for one call of an import and `more` credits of work, before the work is done.
     pub(crate) fn charge(&mut self, more: u64) -> Result<(), Breach> {
+        self.go_on()?;
         match self.credits.checked_sub(more.saturating_add(Limits::CALL_CREDITS)) {
             Some(left) => {
                 self.credits = left;

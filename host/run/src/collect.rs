@@ -90,7 +90,7 @@ impl<'a> Collector<'a> {
     /// Takes in one message and sends what follows from it.
     pub(crate) fn take(&mut self, message: Message, sink: &mut Sink<'_>) -> Result<Next, ErrorInfo> {
         match message {
-            Message::Dropped | Message::CasesDone => Ok(Next::Nothing),
+            Message::Dropped | Message::SetDropped | Message::CasesDone => Ok(Next::Nothing),
             Message::Fatal(error) => {
                 let error = from_generation(&error, None);
                 self.fatal.get_or_insert(error.clone());

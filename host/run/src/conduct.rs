@@ -213,7 +213,8 @@ fn run_suite(
         });
         for message in incoming {
             cases_done |= matches!(message, Message::CasesDone);
-            sets_running -= usize::from(matches!(message, Message::Event(Event::SetScored { .. })));
+            sets_running -=
+                usize::from(matches!(message, Message::Event(Event::SetScored { .. }) | Message::SetDropped));
             match collector.take(message, sink) {
                 Ok(Next::Judged(Verdict::Fail | Verdict::Error)) if options.fail_fast => cancel.no_new_cases(),
                 Ok(Next::MeasureSet { test, images }) if cancel.may_continue() => {

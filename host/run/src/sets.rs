@@ -10,7 +10,7 @@ use difftest_core::metric::{AnyMetric, ImageSet, MetricError, SetMetric};
 
 use crate::load::WORKER_STACK;
 use crate::references::{Reference, StoredImages};
-use crate::stages::Message;
+use crate::stages::{CANCELLED, Message};
 
 /// Begins to measure the set metrics among `metrics`, one after another; each answers with one `SetScored`.
 pub(crate) fn measure<'s>(
@@ -30,7 +30,11 @@ pub(crate) fn measure<'s>(
             let began = Instant::now();
             let outcome = measure(&**metric);
             let seconds = began.elapsed().as_secs_f64();
-            drop(sender.send(Message::Event(Event::SetScored { test, metric: index, outcome, seconds })));
+            let message = match outcome {
+                Outcome::Error(error) if error.kind == CANCELLED => Message::SetDropped,
+                outcome => Message::Event(Event::SetScored { test, metric: index, outcome, seconds }),
+            };
+            drop(sender.send(message));
         }
     };
     let work = move || {

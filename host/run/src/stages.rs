@@ -33,6 +33,9 @@ pub(crate) struct Stages<'a> {
     pub(crate) pool: &'a rayon::ThreadPool,
 }
 
+/// The kind of the error of whoever was asked to stop.
+pub(crate) const CANCELLED: &str = "cancelled";
+
 /// A message to the collector. `Scored` of a case may overtake its `Generated`; the collector puts them in order.
 pub(crate) enum Message {
     Event(Event),
@@ -42,6 +45,8 @@ pub(crate) enum Message {
     Fatal(GenerateError),
     /// Every case was done or dropped.
     CasesDone,
+    /// A set metric was asked to stop.
+    SetDropped,
 }
 
 /// The ticket of one image; gives itself back when dropped.
@@ -174,7 +179,7 @@ impl Stages<'_> {
         for ((case, ticket), result) in batch.zip(tickets).zip(results) {
             match result {
                 Ok(generated) => self.dispatch(case, generated, seconds, ticket, pool, to_inference, messages),
-                Err(error) if error.kind == "cancelled" => drop(messages.send(Message::Dropped)),
+                Err(error) if error.kind == CANCELLED => drop(messages.send(Message::Dropped)),
                 Err(error) => send(Event::Generated { case, outcome: Outcome::Error(error), seconds }),
             }
         }
@@ -299,6 +304,11 @@ fn measure(metric: &dyn Metric, keys: &[(usize, usize)], items: &[Item], message
     for (&(case, index), answer) in keys.iter().zip(answers) {
         let outcome = match answer {
             Ok(score) => Outcome::Ok(score),
+            // Neither a score nor a failure: the case stays unfinished, as one whose image was not made.
+            Err(error) if error.kind == CANCELLED => {
+                drop(messages.send(Message::Dropped));
+                continue;
+            }
             Err(error) => Outcome::Error(error),
         };
         drop(messages.send(Message::Event(Event::Scored { case, metric: index, outcome, seconds })));

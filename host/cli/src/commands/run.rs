@@ -49,7 +49,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref())
         },
     ));
-    let registry = lock_file::keep(registry, args.pinning)?;
+    let registry = lock_file::keep(registry, args.pinning)?.with_stop(|| !CANCEL.may_continue());
     let device =
         args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
     let jobs = environment::threads(args.jobs);
@@ -182,6 +182,7 @@ fn stop_on_ctrl_c() -> Result<(), CliError> {
             std::process::exit(Exit::Interrupted as i32);
         }
         CANCEL.interrupt();
+        crate::ui::note("stopping: what is finished is kept and reported; Ctrl-C again ends at once");
     })
     .map_err(|error| CliError::new("signal", format!("cannot listen for Ctrl-C: {error}")))
 }

@@ -1,6 +1,6 @@
 //! Ctrl-C and kill: what was finished is kept.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -51,6 +51,49 @@ fn ctrl_c_keeps_and_reports_finished_cases() {
         image::open(case.pointer("/image/path").unwrap().as_str().unwrap()).unwrap();
     }
     assert_eq!(results.pointer("/suites/0/tests/0/verdict").unwrap(), "not-run");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_plugin_that_does_not() {
+    let env = TestEnv::new();
+    let mut manifest = String::new();
+    for seed in 0..3 {
+        image::ImageBuffer::from_pixel(20, 10, image::Rgb::<u8>([seed; 3]))
+            .save(env.write("out/x", "").with_file_name(format!("{seed}.png")))
+            .unwrap();
+        manifest += &format!("{{\"file\": \"{seed}.png\", \"prompt\": \"grey\", \"seed\": {seed}}}\n");
+    }
+    env.write("out/manifest.jsonl", manifest);
+    for metric in ["set-attack", "attack"] {
+        env.write(
+            "suites/suite.toml",
+            format!(
+                "model = {{ images = \"../out\" }}\n[[test]]\nname = \"a\"\n\
+                 metrics = [{{ name = \"hostile/{metric}\", config = {{ attack = \"endless-loop\" }} }}]\n"
+            ),
+        );
+        let mut child = env
+            .command()
+            .args(["run", "suite", "-v", "--fuel", "900000000000000", "--output", "results.json", "--plugins"])
+            .arg(crate::env::component("hostile.wasm"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let began = std::time::Instant::now();
+        let mut said = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        while !said.contains("1 test") {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        stderr.read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+        assert!(began.elapsed().as_secs() < 30, "the backstop of a minute was not waited for");
+        assert!(said.contains("stopping: what is finished is kept"), "{said}");
+        assert_eq!(env.results().pointer("/suites/0/tests/0/verdict").unwrap(), "not-run");
+    }
 }
 
 #[cfg(unix)]
