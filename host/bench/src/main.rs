@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `image-stats sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `image_stats.py` |
 //! | `ssim sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `ssim.py` |
-//! | `phash PLUGINS FOLDER COUNT SCORES` | `phash.py` |
+//! | `phash PLUGINS FOLDER COUNT THREADS SCORES` | `phash.py` |
 //! | `memory PLUGINS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `unet FOLDER THREADS REPEATS` | `unet.py run` |
@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
+    difftest_metrics::memory::keep_freed();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let measured = match words[..] {
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         ["ssim", side, plugins, images, count, length, scores] => {
             pairs::ssim(side, plugins, images, [count, length], scores)
         }
-        ["phash", plugins, folder, count, scores] => pairs::phash(plugins, folder, count, scores),
+        ["phash", plugins, folder, count, threads, scores] => pairs::phash(plugins, folder, [count, threads], scores),
         ["memory", plugins, cases] => memory::measure(plugins, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["unet", folder, threads, repeats] => unet::measure(folder, threads, repeats),

@@ -1,7 +1,8 @@
-//! Pair metrics on one thread: SSIM of neighbouring raw images, and hashes of images that are decoded on the way.
+//! Pair metrics: SSIM of neighbouring raw images on one thread, and hashes of images that are decoded on the way on some threads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use difftest_core::image::Image;
@@ -47,14 +48,39 @@ pub(crate) fn ssim(side: &str, plugins: &str, images: &str, size: [&str; 2], sco
 }
 
 /// The pHash distance of `0.png` and `1.png`, `2.png` and `3.png`, ...: `count` images in all, each decoded once.
-pub(crate) fn phash(plugins: &str, folder: &str, count: &str, scores: &str) -> Result<Value> {
-    let count: usize = count.parse()?;
+pub(crate) fn phash(plugins: &str, folder: &str, [count, threads]: [&str; 2], scores: &str) -> Result<Value> {
+    let (count, threads): (usize, usize) = (count.parse()?, threads.parse()?);
     let metric = metric(plugins, "phash/phash-distance")?;
     let read = |index: usize| -> Result<Image> {
         let bytes = std::fs::read(Path::new(folder).join(format!("{index}.png")))?;
         Ok(decode::decode(&bytes, &decode::Limits::default())?)
     };
-    let (seconds, values) = timed(count / 2, |pair| one(&*metric, read(2 * pair)?, read(2 * pair + 1)?))?;
+    let score = |pair: usize| one(&*metric, read(2 * pair)?, read(2 * pair + 1)?);
+    score(0)?;
+    let next = AtomicUsize::new(0);
+    let work = || -> std::result::Result<Vec<(usize, f64)>, String> {
+        let mut scored = Vec::new();
+        loop {
+            let pair = next.fetch_add(1, Ordering::Relaxed);
+            if pair >= count / 2 {
+                return Ok(scored);
+            }
+            scored.push((pair, score(pair).map_err(|error| error.to_string())?));
+        }
+    };
+    let began = Instant::now();
+    let mut scored = std::thread::scope(|scope| {
+        let builder = || std::thread::Builder::new().stack_size(8 << 20);
+        let threads = (0..threads).map(|_| builder().spawn_scoped(scope, work)).collect::<std::io::Result<Vec<_>>>()?;
+        let mut all = Vec::new();
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| "a thread panicked")??);
+        }
+        Result::Ok(all)
+    })?;
+    let seconds = began.elapsed().as_secs_f64();
+    scored.sort_by_key(|(pair, _)| *pair);
+    let values: Vec<f64> = scored.into_iter().map(|(_, score)| score).collect();
     std::fs::write(scores, serde_json::to_string(&values)?)?;
     Ok(json!({ "seconds": seconds }))
 }

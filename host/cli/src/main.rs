@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     if let Some(code) = difftest_plugin::compile::as_child() {
         return code;
     }
+    difftest_metrics::memory::keep_freed();
     let args = Args::parse();
     let mut ui = Ui::new(&args.global);
     let outcome = match args.command {

@@ -10,9 +10,11 @@
 //! | [`clip_preprocess`] | an image as CLIP's vision tower wants it, as configured by `preprocessor_config.json` |
 //! | [`decode`] | PNG, JPEG and WebP files to pixels, within limits |
 //! | [`encode`] | pixels to PNG, the same bytes for the same pixels |
+//! | [`memory`] | how a program keeps what one image frees for the next |
 
 pub mod clip_preprocess;
 pub mod decode;
 pub mod encode;
 pub mod luma;
+pub mod memory;
 pub mod resize;

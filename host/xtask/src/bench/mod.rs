@@ -38,7 +38,7 @@ Measurements (all of them where none is named):
   e  one step of a random UNet of Stable Diffusion 1.5's size, against torch, two threads
   f  a plugin's start: first use with compilation, and from the cache; in Rust, and in Python where that is built
   g  ssim in the sandbox on 512x512 in colour, against scikit-image and against itself compiled natively, one thread
-  h  pHash of 1,000 PNG files of 512x512, decoding included, against ImageHash, one thread
+  h  pHash of 1,000 PNG files of 512x512, decoding included, on two threads as it runs, and on one, against ImageHash (one)
   i  five metrics on those files with -j 2, against -j 1
   k  resident memory over 10,000 cases of one plugin
 
