@@ -8,8 +8,18 @@ use crate::step::{self, Failure, Steps};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The components that tests load.
-const PLUGINS: [&str; 4] = ["image-stats", "color-words", "prompt-matrix", "hostile"];
+/// The components that tests load: every crate of `plugins/`.
+const PLUGINS: [&str; 9] = [
+    "image-stats",
+    "color-words",
+    "ssim",
+    "phash",
+    "set-stats",
+    "aesthetic",
+    "prompt-matrix",
+    "prompt-wildcards",
+    "hostile",
+];
 
 /// What no machine without the thing itself can check.
 const SKIPPED: [&str; 2] = [
@@ -113,4 +123,21 @@ fn format(workspace: &Workspace) -> Command {
 
 fn clippy(workspace: &Workspace) -> Command {
     workspace.cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_of_plugins_is_built() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let crates = entries.filter(|path| path.join("Cargo.toml").is_file());
+        let mut found: Vec<String> = crates.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+        let mut built = PLUGINS.map(str::to_owned).to_vec();
+        found.sort();
+        built.sort();
+        assert_eq!(built, found);
+    }
 }
