@@ -51,6 +51,12 @@ pub enum ImagesError {
         /// Where it would be.
         folder: PathBuf,
     },
+    /// It is a file.
+    #[error("{} is a file, not a folder of images", path.display())]
+    AFile {
+        /// Where it lies.
+        path: PathBuf,
+    },
     /// The manifest cannot be read.
     #[error("cannot read the manifest {}: {source}", path.display())]
     Manifest {
@@ -82,7 +88,10 @@ impl ImagesError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoFolder { .. } => None,
+            Self::NoFolder { .. } => Some("paths start at the folder of the suite file".to_owned()),
+            Self::AFile { .. } => {
+                Some("name the folder; a manifest inside it is named with `manifest = \"FILE\"`".to_owned())
+            }
             _ => Some(r#"each line is like {"file": "a.png", "prompt": "a red circle", "seed": 42}"#.to_owned()),
         }
     }
@@ -95,7 +104,12 @@ impl ImageFolder {
     /// [`ImagesError`] names the file, the line and the reason.
     pub fn open(folder: &Path, manifest: Option<&Path>) -> Result<Self, ImagesError> {
         if !folder.is_dir() {
-            return Err(ImagesError::NoFolder { folder: folder.to_owned() });
+            let path = folder.to_owned();
+            return Err(if path.exists() {
+                ImagesError::AFile { path }
+            } else {
+                ImagesError::NoFolder { folder: path }
+            });
         }
         let name = manifest.unwrap_or(Path::new(MANIFEST));
         let path = folder.join(name);

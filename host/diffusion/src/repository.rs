@@ -48,6 +48,12 @@ pub enum RepositoryError {
         /// Where it would have been.
         folder: PathBuf,
     },
+    /// It is a file.
+    #[error("{} is a file, not a model folder", path.display())]
+    AFile {
+        /// Where it lies.
+        path: PathBuf,
+    },
     /// It is a folder of something else.
     #[error("{} is not a {kind}: it has no {file}", folder.display())]
     NotAModel {
@@ -111,6 +117,10 @@ impl RepositoryError {
                 "download it with `hf download {reference} --local-dir models/{reference}` and name that folder"
             ),
             Self::NoFolder { .. } => format!("name a folder, or one of {}", builtin::names()),
+            Self::AFile { .. } => format!(
+                "name a folder, or one of {}; the name of a graph, which `[models]` takes too, ends with `.onnx`",
+                builtin::names()
+            ),
             Self::Missing { .. } => "copy the folder again".to_owned(),
             Self::Builtin(error) => return error.hint(),
             _ => return None,
@@ -214,6 +224,9 @@ fn resolve(reference: &str, base: &Path) -> Result<PathBuf, RepositoryError> {
     let folder = base.join(reference);
     if folder.is_dir() {
         return Ok(folder);
+    }
+    if folder.exists() {
+        return Err(RepositoryError::AFile { path: folder });
     }
     let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':']);
     match reference.split_once('/') {

@@ -86,6 +86,9 @@ fn a_missing_manifest_folder_or_content_is_named() {
     assert!(matches!(&other, ImagesError::Manifest { .. }) && other.to_string().contains("other.jsonl"), "{other}");
     let nowhere = ImageFolder::open(Path::new("/nowhere"), None).unwrap_err();
     assert!(matches!(nowhere, ImagesError::NoFolder { .. }));
+    assert!(nowhere.hint().unwrap().contains("folder of the suite file"));
+    let file = ImageFolder::open(&folder.path().join("a.png"), None).unwrap_err();
+    assert!(matches!(file, ImagesError::AFile { .. }) && file.to_string().contains("is a file"), "{file}");
 }
 
 #[test]

@@ -116,6 +116,11 @@ fn references_that_are_no_folders_say_what_to_do() {
         assert!(matches!(error, RepositoryError::NoFolder { .. }), "{error}");
         assert!(error.hint().unwrap().contains("builtin:shapes"));
     }
+    for reference in ["./shapes/model_index.json", "shapes/model_index.json"] {
+        let error = Repository::clip(reference, &models()).unwrap_err();
+        assert!(matches!(error, RepositoryError::AFile { .. }) && error.to_string().contains("is a file"), "{error}");
+        assert!(error.hint().unwrap().contains("`.onnx`"));
+    }
     let error = Repository::stable_diffusion("builtin:nothing", &models()).unwrap_err();
     assert!(error.to_string().contains("builtin:nothing") || error.to_string().contains("`nothing`"), "{error}");
 }

@@ -109,6 +109,9 @@ impl Error {
             Self::Taken { .. } | Self::Occupied { .. } => {
                 "publish it under another version, or replace what is there with `--force`".into()
             }
+            Self::TooLarge { what: "the component", .. } => {
+                "a component is to be built in the release profile, and stripped of debug info".into()
+            }
             Self::Protocol { .. } | Self::Status { .. } | Self::TooLarge { .. } => return None,
         })
     }

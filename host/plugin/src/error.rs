@@ -190,6 +190,9 @@ impl LoadCause {
         let hint = match self {
             Self::Clash { .. } => "rename one of them, or give --plugins a folder that holds only one".to_owned(),
             Self::NotBuilt { folder } => format!("difftest plugin build {}", folder.display()),
+            Self::TooLarge { .. } => "build it in the release profile and strip debug info \
+                 (in Cargo.toml, below [profile.release]: `strip = \"debuginfo\"`)"
+                .to_owned(),
             Self::CoreModule { .. } => {
                 "build it for the target wasm32-wasip2, or turn it into one with `wasm-tools component new`".to_owned()
             }

@@ -82,7 +82,7 @@ fn what_breaks_off_fails_with_its_reason() {
 fn what_needs_a_config_is_skipped_aloud_until_a_case_has_one() {
     let checks = run("prompt-matrix", &mut []);
     assert_eq!(failed(&checks), []);
-    assert!(skipped(&checks).iter().any(|reason| reason.contains("takes no empty config")), "{checks:#?}");
+    assert!(skipped(&checks).iter().any(|reason| reason.contains("needs a config: add a case")), "{checks:#?}");
 
     let text = "[[case]]\ngenerator = \"prompt-matrix\"\nconfig = { template = \"a {color} {shape}\" }\nlimit = 2\n";
     let mut files = cases(text);

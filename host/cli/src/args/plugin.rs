@@ -55,7 +55,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// A plugin's name, or a `.wasm` file.
+    /// A plugin's name, its folder, or a `.wasm` file.
     pub(crate) plugin: String,
     /// Folders with plugins. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]

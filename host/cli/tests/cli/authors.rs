@@ -45,7 +45,11 @@ fn a_strangers_path_in_rust() {
     for file in ["README.md", "tests/golden.toml", "tests/picture.png", "vendor/difftest-sdk/wit/plugin.wit"] {
         assert!(folder.join(file).is_file(), "{file}");
     }
-    run(&folder, &["plugin", "test"]).exits(2).says(&["is not built", "difftest plugin build"]);
+    for command in
+        [&["plugin", "test"][..], &["plugin", "inspect", "."], &["plugin", "publish", "oci://a.b/c:1.0.0", "."]]
+    {
+        run(&folder, command).exits(2).says(&["is not built", "difftest plugin build"]);
+    }
 
     let built = run(&folder, &["plugin", "build"]).exits(0).says(&["built ", "stranger_metric.wasm"]);
     for step in ["size", "parses", "contract", "imports", "exports", "compiles", "describes itself"] {
@@ -57,6 +61,18 @@ fn a_strangers_path_in_rust() {
     }
     let used = run(&folder, &["run", "suite.toml", "--plugins", ".", "--output", "results.json"]).exits(0);
     used.says(&["stranger-metric/bright-share"]);
+    // a first score that is neither end of the range shows that the images were looked at
+    let results: Value = serde_json::from_slice(&std::fs::read(folder.join("results.json")).unwrap()).unwrap();
+    let cases = results.pointer("/suites/0/cases").and_then(Value::as_array).unwrap();
+    let scores: Vec<f64> = cases.iter().filter_map(|case| case.pointer("/scores/0/value")?.as_f64()).collect();
+    assert!(scores.len() == 4 && scores.iter().all(|score| *score > 0.01 && *score < 0.99), "{scores:?}");
+    // the folder is the plugin for these too, by whatever name
+    for here in [".", "./", path] {
+        let inspected = run(&folder, &["plugin", "inspect", here]).exits(0);
+        assert!(inspected.stdout.contains("version    0.1.0\n"), "{}", inspected.stdout);
+    }
+    let nowhere = ["plugin", "publish", "oci://127.0.0.1:1/a:0.1.0", "."];
+    run(&folder, &nowhere).exits(2).says(&["127.0.0.1:1 cannot be reached"]);
 
     // one line is edited: the cases notice, and take the new scores where that is asked for
     let source = folder.join("src/lib.rs");
@@ -106,7 +122,9 @@ fn a_strangers_path_in_python() {
         finished(command(&folder, arguments).env("VIRTUAL_ENV", &python).env_remove("PYTHONPATH").output().unwrap())
     };
     let built = run(&["plugin", "build"]).exits(0).says(&["stranger.wasm"]);
-    assert!(built.stdout.contains("never called: ") && built.stdout.contains("exact"), "{}", built.stdout);
+    assert!(!built.stdout.contains("never called") && built.stdout.contains("exact"), "{}", built.stdout);
+    let inspected = run(&["plugin", "inspect", "."]).exits(0);
+    assert!(inspected.stdout.contains("stranger/bright-share"), "{}", inspected.stdout);
     // the cases that it comes with hold the scores of the same metric in Rust
     run(&["plugin", "test"]).exits(0).says(&[" 0 failed, 0 skipped"]);
     run(&["run", "suite.toml", "--plugins", "."]).exits(0).says(&["stranger/bright-share"]);
@@ -158,7 +176,9 @@ fn the_plugin_in_python_conforms() {
 #[test]
 fn names_and_folders_that_are_no_good() {
     let env = TestEnv::new();
-    for (name, says) in [("My_Metric", "`my-metric`"), ("../up", "`up`"), ("async", "`async-metric`")] {
+    for (name, says) in
+        [("My_Metric", "`my-metric`"), ("../up", "`up`"), ("async", "`async-metric`"), ("con", "Windows")]
+    {
         env.run(["plugin", "new", name, "--lang", "rust"]).exits(2).says(&[name, says]);
     }
     env.write("mine/notes.txt", "mine");
@@ -197,6 +217,10 @@ fn check_refuses_with_the_step_and_the_reason() {
     let checks: Value = serde_json::from_str(&run.stdout).unwrap();
     let outcomes: Vec<_> = checks.as_array().unwrap().iter().map(|check| check["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["passed", "failed", "skipped", "skipped", "skipped", "skipped", "skipped"]);
+    // only its length is looked at
+    std::fs::File::create(env.path("large.wasm")).unwrap().set_len(500 << 20).unwrap();
+    let run = env.run(["plugin", "check", "large.wasm"]).exits(2);
+    assert!(run.stdout.contains("524288000 bytes long") && run.stdout.contains("strip debug info"), "{}", run.stdout);
     env.run(["plugin", "check", "nothing"]).exits(2).says(&["neither a file, nor a folder"]);
     let plugins = workspace().join("plugins");
     let plugins = plugins.to_str().unwrap();

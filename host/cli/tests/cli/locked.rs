@@ -61,7 +61,9 @@ fn a_plugin_that_differs_is_refused_where_the_lock_is_kept() {
     env.write("plugins/image-stats.wasm", altered());
     let [locked, found] = digests();
     let both = [locked.as_str(), found.as_str(), "image-stats", "difftest plugin lock image-stats"];
-    env.run(["run", "--locked", "--output", "results.json"]).exits(2).says(&both);
+    let refused = env.run(["run", "--locked", "--output", "results.json"]).exits(2).says(&both);
+    // the same command again would be refused again
+    assert!(!refused.stderr.contains(" -k "), "{}", refused.stderr);
     assert!(env.results().to_string().contains("\"plugin-differs\""));
     env.run(["list", "--locked"]).exits(2).says(&both);
     let verified = env.run(["plugin", "verify"]).exits(2);
@@ -177,6 +179,9 @@ fn add_puts_nothing_anywhere_that_is_no_plugin() {
         ("missing.wasm", "missing.wasm"),
         (".", "is a folder"),
         ("oci://nonsense", "oci://HOST/NAME:VERSION"),
+        ("ftp://x/y", "only files and oci://"),
+        ("https://host.io/a.wasm", "only files and oci://"),
+        ("", "the source is empty"),
     ] {
         env.run(["plugin", "add", file]).exits(2).says(&[says]);
     }

@@ -1,6 +1,9 @@
 //! From one project to another through a real registry server on this machine.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::env::{Finished, TestEnv, component, finished};
 use server::Registry;
@@ -128,6 +131,32 @@ fn a_certificate_is_accepted_where_the_system_trusts_its_authority() {
     };
     trusting(&publish).exits(0);
     trusting(&["plugin", "add", &reference]).exits(0);
+}
+
+#[test]
+fn a_registry_that_never_answers_is_named_soon() {
+    let env = TestEnv::new();
+    // the system takes the connection, and nobody reads from it
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = silent.local_addr().unwrap().to_string();
+    let add = |more: &[&str]| {
+        let mut command = env.command();
+        command.args(["plugin", "add", &format!("oci://{host}/a:1.0.0")]).args(more);
+        command.env("REGISTRY_AUTH_FILE", nobody()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut quiet = add(&["--quiet"]);
+    let mut told = add(&[]);
+    let mut line = String::new();
+    let began = Instant::now();
+    BufReader::new(told.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, format!("asking {host} ...\n"));
+    // it was said long before the wait is given up
+    assert!(began.elapsed() < Duration::from_secs(15));
+    std::thread::sleep(Duration::from_secs(1));
+    told.kill().unwrap();
+    told.wait().unwrap();
+    quiet.kill().unwrap();
+    assert!(quiet.wait_with_output().unwrap().stderr.is_empty());
 }
 
 #[test]

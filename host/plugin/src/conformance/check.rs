@@ -140,7 +140,9 @@ fn exports(exports: &[String], inspection: Option<&Inspection>) -> String {
         name.split('@').next().unwrap_or(name).to_owned()
     };
     let mut text = exports.iter().filter(ours).map(interface).collect::<Vec<_>>().join(", ");
-    let others: Vec<_> = exports.iter().filter(|name| !ours(name)).map(|name| format!("`{name}`")).collect();
+    // componentize-py keeps an instance of this name for itself in every component; no author put it there
+    let others = exports.iter().filter(|name| !ours(name) && *name != "exports");
+    let others: Vec<_> = others.map(|name| format!("`{name}`")).collect();
     if !others.is_empty() {
         text += &format!("; never called: {}", others.join(", "));
     }

@@ -7,7 +7,7 @@ use super::{Outcome, said};
 
 /// Why a metric or a generator could not be looked at.
 pub(super) const NEEDS_CONFIG: &str =
-    "takes no empty config; a case with a `config` in tests/*.toml is used for all checks";
+    "needs a config: add a case with `config = {..}` to tests/*.toml, or give a folder of cases with --cases";
 
 /// No author chooses this name for a key.
 const UNKNOWN: &str = "no-such-key-of-difftest";

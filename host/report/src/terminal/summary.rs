@@ -5,7 +5,7 @@ use difftest_core::event::{Conclusion, Verdict};
 use super::lines::RULE;
 use super::paint::{Paint, Status};
 use super::{TerminalOptions, Verbosity};
-use crate::json::{CaseState, Counts, Results};
+use crate::json::{CaseState, Counts, Results, TestResult};
 use crate::text::{count, safe, seconds_column};
 
 /// How many tests that did not pass are named.
@@ -35,6 +35,12 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
     if cases.any(|case| case.image.is_some()) && !quiet {
         text += &paint.line(Status::Images, &safe(&results.folder));
     }
+    // what the lock file refuses is refused again, whatever the command
+    let refused = |test: &TestResult| {
+        let pinning = |kind: &str| matches!(kind, "plugin-not-locked" | "plugin-differs");
+        !test.errors.is_empty() && test.errors.iter().all(|error| pinning(&error.kind))
+    };
+    let all_refused = not_passed.iter().all(|(_, test)| refused(test));
     let first = not_passed.iter().find(|(_, test)| matches!(test.verdict, Verdict::Fail | Verdict::Error));
     match results.conclusion {
         Some(Conclusion::Interrupted) => {
@@ -43,7 +49,7 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
                 "interrupted: what was finished is kept and reported; the same command starts over",
             );
         }
-        Some(Conclusion::Failed | Conclusion::Error) => {
+        Some(Conclusion::Failed | Conclusion::Error) if !all_refused => {
             if let Some(command) = first.and_then(|(suite, test)| again(&options.rerun, &suite.name, &test.name)) {
                 text += &paint.line(Status::Next, &command);
             }

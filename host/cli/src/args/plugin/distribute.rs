@@ -45,7 +45,7 @@ pub(crate) struct PublishArgs {
     /// Where to: `oci://HOST/NAME:VERSION`; the version is a semantic version, such as 0.3.1.
     #[arg(value_name = "OCI")]
     pub(crate) reference: String,
-    /// A plugin's name, or a `.wasm` file.
+    /// A plugin's name, its folder, or a `.wasm` file.
     pub(crate) plugin: String,
     /// Folders with plugins. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
@@ -68,7 +68,7 @@ The artifact has the layout that wkg, oras and skopeo read and write too. Publis
 with the same metadata again gives the same digest and sends nothing.
 
 Examples:
-  difftest plugin publish oci://ghcr.io/acme/sharpness:0.3.1 sharpness
+  difftest plugin publish oci://ghcr.io/acme/sharpness:0.3.1 .
   difftest plugin publish oci://localhost:5000/sharpness:0.3.1 ./sharpness.wasm \\
       --annotation org.opencontainers.image.licenses=MIT
 

@@ -31,6 +31,7 @@ pub(crate) fn add(args: &AddArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     // a lock that cannot be read is told before anything is fetched
     let mut lock = lock_file::read()?;
     let folder = args.plugins.first().cloned().unwrap_or_else(|| PathBuf::from("plugins"));
+    check_source(&args.source)?;
     let from_registry = args.source.starts_with(SCHEME);
     let reference = from_registry.then(|| args.source.parse::<Reference>()).transpose().map_err(remote::error)?;
     if !from_registry && Path::new(&args.source).is_dir() {
@@ -63,6 +64,19 @@ pub(crate) fn add(args: &AddArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
+/// Refuses what is neither a path nor an artifact, before it is taken for a file that is not there.
+fn check_source(source: &str) -> Result<(), CliError> {
+    const TAKEN: &str = "name a component file, or an artifact: `oci://HOST/NAME:VERSION`";
+    if source.trim().is_empty() {
+        return Err(CliError::new("usage", "the source is empty").hint(TAKEN));
+    }
+    if source.contains("://") && !source.starts_with(SCHEME) && !Path::new(source).exists() {
+        let message = format!("`{source}` cannot be added: only files and {SCHEME}... can be");
+        return Err(CliError::new("usage", message).hint(format!("{TAKEN}; download other files first")));
+    }
+    Ok(())
+}
+
 /// What it shall be called, in the form that suites use.
 fn name(args: &AddArgs, reference: Option<&Reference>) -> Result<String, CliError> {
     let name = match (&args.name, reference) {
@@ -86,8 +100,9 @@ fn local(path: &Path) -> Result<Checked, CliError> {
 
 /// An artifact of a registry. It is checked in a folder of its own, so that nothing reaches the plugins folder that is not one.
 fn fetched(args: &AddArgs, reference: &Reference, name: &str, ui: &mut Ui) -> Result<Checked, CliError> {
-    let pulled =
-        remote::with_progress(ui, "fetching", |progress| remote::client(&args.registry).pull(reference, progress))?;
+    let pulled = remote::with_progress(ui, "fetching", reference, |progress| {
+        remote::client(&args.registry).pull(reference, progress)
+    })?;
     let scratch = tempfile::tempdir()
         .map_err(|error| CliError::new("write", format!("cannot make a temporary folder: {error}")))?;
     let path = scratch.path().join(format!("{name}.wasm"));

@@ -5,16 +5,15 @@ use std::fmt::Write as _;
 use difftest_core::metric::{MetricInfo, MetricKind};
 use difftest_plugin::report::Inspection;
 
-use super::problem_lines;
+use super::{locate, problem_lines};
 use crate::args::Format;
 use crate::args::plugin::InspectArgs;
-use crate::commands;
 use crate::error::{CliError, Exit};
 use crate::ui::Ui;
 
 pub(crate) fn inspect(args: &InspectArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    let registry = commands::registry(&args.plugins, None)?;
-    let plugin = registry.inspect(&args.plugin)?;
+    let (registry, name) = locate::registry(&args.plugin, &args.plugins)?;
+    let plugin = registry.inspect(&name)?;
     if args.message_format == Format::Json {
         ui.data(&format!("{:#}\n", serde_json::json!(plugin)))?;
     } else {

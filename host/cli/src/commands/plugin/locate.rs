@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use difftest_core::nearest::did_you_mean;
+use difftest_plugin::Registry;
 use difftest_plugin::discovery::{self, Source};
 use difftest_plugin::error::LoadCause;
 
 use crate::args::plugin::WhichPlugin;
+use crate::commands;
 use crate::environment;
 use crate::error::CliError;
 
@@ -61,6 +63,18 @@ pub(super) fn locate(which: &WhichPlugin) -> Result<Located, CliError> {
         _ => None,
     };
     Ok(Located { name: name.clone(), wasm, sources: folder })
+}
+
+/// A registry, and what to call the plugin in it: a plugin's folder is looked into as [`locate`] does, a name or a file is left to
+/// the registry.
+pub(super) fn registry(plugin: &str, plugins: &[PathBuf]) -> Result<(Registry, String), CliError> {
+    if !Path::new(plugin).is_dir() {
+        return Ok((commands::registry(plugins, None)?, plugin.to_owned()));
+    }
+    let which = WhichPlugin { plugin: plugin.to_owned(), plugins: Vec::new() };
+    let Located { name, .. } = locate(&which)?;
+    // by its name in its own folder, so that the version of the sources is known
+    Ok((commands::registry(&[PathBuf::from(plugin)], None)?, name))
 }
 
 pub(super) fn from_cause(cause: LoadCause) -> CliError {

@@ -82,7 +82,20 @@ fn check_name(name: &str) -> Result<(), CliError> {
         return Err(CliError::new("usage", format!("`{name}` means something else in Rust or Python"))
             .hint(format!("for example `{name}-metric`")));
     }
+    if is_device(name) {
+        return Err(CliError::new(
+            "usage",
+            format!("`{name}` is a device on Windows: no file there can have this name"),
+        )
+        .hint(format!("for example `{name}-metric`")));
+    }
     Ok(())
+}
+
+/// Names that Windows keeps for devices, whatever extension follows.
+fn is_device(name: &str) -> bool {
+    let numbered = |kind| name.strip_prefix(kind).is_some_and(|n: &str| matches!(n.as_bytes(), [b'1'..=b'9']));
+    matches!(name, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
 
 /// Whether a suggestion would be taken.
@@ -157,6 +170,12 @@ mod tests {
         assert!(hint("").ends_with("`my-metric`"));
         assert!(hint("größe").ends_with("`gr-e`"));
         assert!(hint("async").ends_with("`async-metric`"));
+        for device in ["con", "prn", "aux", "nul", "com1", "com9", "lpt1", "lpt9"] {
+            assert!(hint(device).ends_with(&format!("`{device}-metric`")), "{device}");
+        }
+        for name in ["com", "com0", "com10", "lpt", "console"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
         assert!(check_name(&"x".repeat(65)).is_err());
     }
 

@@ -6,10 +6,9 @@ use difftest_plugin::Limits;
 use difftest_plugin::examine::{Examined, examine};
 use difftest_plugin::report::Inspection;
 
-use super::remote;
+use super::{locate, remote};
 use crate::args::Format;
 use crate::args::plugin::PublishArgs;
-use crate::commands;
 use crate::error::{CliError, Exit};
 use crate::ui::Ui;
 
@@ -20,8 +19,8 @@ pub(crate) fn publish(args: &PublishArgs, ui: &mut Ui) -> Result<Exit, CliError>
     let reference: Reference = args.reference.parse().map_err(remote::error)?;
     let version = version(&reference)?;
     let own = own_annotations(&args.annotation)?;
-    let registry = commands::registry(&args.plugins, None)?;
-    let inspection = registry.inspect(&args.plugin).map_err(|error| CliError::refused(super::from_registry(error)))?;
+    let (registry, name) = locate::registry(&args.plugin, &args.plugins)?;
+    let inspection = registry.inspect(&name).map_err(|error| CliError::refused(super::from_registry(error)))?;
     // what nobody can use is not published
     if let Some(problem) = &inspection.problem {
         return Err(CliError::refused(problem.clone()));
@@ -41,7 +40,7 @@ pub(crate) fn publish(args: &PublishArgs, ui: &mut Ui) -> Result<Exit, CliError>
         target: None,
         annotations: annotations(&reference, &version, &examined, &inspection, own),
     };
-    let pushed = remote::with_progress(ui, "sending", |progress| {
+    let pushed = remote::with_progress(ui, "sending", &reference, |progress| {
         remote::client(&args.registry).push(&reference, &artifact, args.force, progress)
     })?;
     let signed = reference.with_digest(pushed.manifest);
