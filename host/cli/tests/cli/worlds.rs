@@ -17,7 +17,7 @@ fn pictures(env: &TestEnv, folder: &str, count: u32, shift: u32) {
     env.write(&format!("{folder}/manifest.jsonl"), manifest);
 }
 
-fn scores<'r>(results: &'r Value, case: usize) -> Vec<&'r Value> {
+fn scores(results: &Value, case: usize) -> Vec<&Value> {
     results.pointer(&format!("/suites/0/cases/{case}/scores")).unwrap().as_array().unwrap().iter().collect()
 }
 
