@@ -74,10 +74,7 @@ impl Examined {
     /// The interfaces of the contract that it exports, sorted. Some languages leave others behind, which nobody calls.
     #[must_use]
     pub fn contract_exports(&self) -> Vec<String> {
-        let mut names: Vec<_> =
-            self.exports.iter().filter(|name| name.starts_with("difftest:plugin/")).cloned().collect();
-        names.sort();
-        names
+        policy::contract_exports(&self.exports)
     }
 }
 

@@ -86,6 +86,13 @@ pub fn wit_version(outline: &Outline) -> Option<String> {
     names.filter(|name| ours(name).is_some()).find_map(|name| Some(name.split_once('@')?.1.to_owned()))
 }
 
+/// Those of `exports` that are interfaces of the contract, sorted.
+pub(crate) fn contract_exports(exports: &[String]) -> Vec<String> {
+    let mut names: Vec<_> = exports.iter().filter(|name| ours(name).is_some()).cloned().collect();
+    names.sort();
+    names
+}
+
 /// `wasi:sockets` of `wasi:sockets/tcp@0.2.6`.
 fn package(name: &str) -> &str {
     name.split(['/', '@']).next().unwrap_or(name)

@@ -55,6 +55,31 @@ fn what_was_locked_is_verified_and_runs_locked() {
 }
 
 #[test]
+fn a_lock_that_was_edited_by_hand_is_refused() {
+    let env = project();
+    env.run(["plugin", "lock"]).exits(0);
+    let text = std::fs::read_to_string(env.path("difftest.lock")).unwrap();
+    for (was, edited, says) in [
+        ("class = \"exact\"", "class = \"model-dependent\"", "its class is exact, written is model-dependent"),
+        ("difftest:plugin/metric@0.1.0", "difftest:plugin/set-metric@0.1.0", "it exports difftest:plugin/metric@0.1.0"),
+    ] {
+        assert!(text.contains(was), "{text}");
+        env.write("difftest.lock", text.replace(was, edited));
+        env.run(["run", "--locked"]).exits(2).says(&[says, "difftest plugin lock image-stats"]);
+    }
+    std::fs::File::create(env.path("difftest.lock")).unwrap().set_len(2 << 20).unwrap();
+    env.run(["run", "--locked"]).exits(2).says(&["difftest.lock cannot be read: it is larger than 1048576 bytes"]);
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(env.path("difftest.lock")).unwrap();
+        std::os::unix::fs::symlink("nowhere", env.path("difftest.lock")).unwrap();
+        for command in [["run", "--locked"], ["plugin", "verify"], ["plugin", "lock"]] {
+            env.run(command).exits(2).says(&["symbolic link to a file that is not there", "remove the link"]);
+        }
+    }
+}
+
+#[test]
 fn a_plugin_that_differs_is_refused_where_the_lock_is_kept() {
     let env = project();
     env.run(["plugin", "lock"]).exits(0);

@@ -21,7 +21,7 @@ use difftest_core::metric::ReproducibilityClass;
 use serde::Serialize;
 
 use crate::examine::Examined;
-use crate::text;
+use crate::{policy, text};
 
 pub use refusal::{Difference, Refusal};
 
@@ -181,6 +181,21 @@ impl Lock {
             source: entry.source.clone(),
         })))
     }
+
+    /// Whether `entry` says of the pinned file what the file says of itself.
+    pub(crate) fn believe(
+        &self,
+        entry: &Entry,
+        class: ReproducibilityClass,
+        exports: &[String],
+    ) -> Result<(), Refusal> {
+        match entry.misstatements(class, exports) {
+            wrong if wrong.is_empty() => Ok(()),
+            wrong => {
+                Err(Refusal::Misstated { name: entry.name.clone(), lock: self.path.clone(), what: wrong.join("; ") })
+            }
+        }
+    }
 }
 
 impl Entry {
@@ -197,20 +212,26 @@ impl Entry {
         }
     }
 
+    /// What this entry says wrongly of a component of that class with these exports.
+    fn misstatements(&self, class: ReproducibilityClass, exports: &[String]) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.class != class {
+            out.push(format!("its class is {class}, written is {}", self.class));
+        }
+        let exports = policy::contract_exports(exports);
+        if self.exports != exports {
+            out.push(format!("it exports {}, written is {}", exports.join(", "), self.exports.join(", ")));
+        }
+        out
+    }
+
     /// Where this entry does not say what the component is: one line for each difference. Of another file, that alone.
     #[must_use]
     pub fn differences(&self, examined: &Examined) -> Vec<String> {
         if self.sha256 != examined.digest {
             return vec![format!("it is sha256:{}, pinned is sha256:{}", examined.digest, self.sha256)];
         }
-        let mut out = Vec::new();
-        if self.class != examined.class {
-            out.push(format!("its class is {}, written is {}", examined.class, self.class));
-        }
-        let exports = examined.contract_exports();
-        if self.exports != exports {
-            out.push(format!("it exports {}, written is {}", exports.join(", "), self.exports.join(", ")));
-        }
+        let mut out = self.misstatements(examined.class, &examined.exports);
         if let Some(version) = examined.version.as_ref().filter(|version| self.version.as_ref() != Some(version)) {
             out.push(format!("its version is {version}, written is {}", self.version.as_deref().unwrap_or("none")));
         }

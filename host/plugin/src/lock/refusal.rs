@@ -17,6 +17,8 @@ pub enum Refusal {
     NotLocked { name: String, lock: PathBuf },
     #[error("{0}")]
     Differs(Box<Difference>),
+    #[error("{} says something else of it than the file itself: {what}", lock.display())]
+    Misstated { name: String, lock: PathBuf, what: String },
 }
 
 /// A file that is not the pinned one.
@@ -48,7 +50,7 @@ impl Refusal {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::NoLock { .. } | Self::NotLocked { .. } => "plugin-not-locked",
-            Self::Differs(_) => "plugin-differs",
+            Self::Differs(_) | Self::Misstated { .. } => "plugin-differs",
         }
     }
 
@@ -60,6 +62,9 @@ impl Refusal {
             }
             Self::NotLocked { name, .. } => {
                 format!("`difftest plugin lock {name}` pins what is here now; `--no-locked` runs without pins")
+            }
+            Self::Misstated { name, .. } => {
+                format!("take back what changed the lock, or `difftest plugin lock {name}` writes it anew")
             }
             Self::Differs(difference) => {
                 let name = &difference.name;
