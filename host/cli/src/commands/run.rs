@@ -28,6 +28,9 @@ use crate::ui::Ui;
 /// Shared with the signal handler.
 static CANCEL: Cancel = Cancel::new();
 
+/// While plugins are loaded and prompts drawn, there is nothing to keep: Ctrl-C ends the program at once.
+static PLANNING: AtomicBool = AtomicBool::new(false);
+
 /// Models that are open, and stay so from one run of `--watch` to the next.
 #[derive(Default)]
 struct Open {
@@ -57,7 +60,11 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         ui.note(&format!("-j {jobs}: there are no more cores"));
     }
     let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
-    let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, ui)?;
+    stop_on_ctrl_c()?;
+    PLANNING.store(true, Ordering::Relaxed);
+    let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, ui);
+    PLANNING.store(false, Ordering::Relaxed);
+    let plans = plans?;
     let files: Vec<PathBuf> = plans.iter().map(|planned| planned.suite.path.clone()).collect();
     let suites: Vec<_> = plans
         .into_iter()
@@ -80,7 +87,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     };
     let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion);
     let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
-    stop_on_ctrl_c()?;
 
     let mut results = Results::default();
     let mut terminal = Terminal::new(
@@ -177,8 +183,12 @@ fn stop_on_ctrl_c() -> Result<(), CliError> {
         return Ok(());
     }
     ctrlc::set_handler(|| {
-        if AGAIN.swap(true, Ordering::Relaxed) {
-            #[expect(clippy::exit, reason = "the user insists")]
+        let planning = PLANNING.load(Ordering::Relaxed);
+        if planning {
+            crate::ui::note("stopped before anything was run");
+        }
+        if AGAIN.swap(true, Ordering::Relaxed) || planning {
+            #[expect(clippy::exit, reason = "the user insists, or there is nothing to keep")]
             std::process::exit(Exit::Interrupted as i32);
         }
         CANCEL.interrupt();
