@@ -52,8 +52,7 @@ pub(crate) fn phash(plugins: &str, folder: &str, [count, threads]: [&str; 2], sc
     let (count, threads): (usize, usize) = (count.parse()?, threads.parse()?);
     let metric = metric(plugins, "phash/phash-distance")?;
     let read = |index: usize| -> Result<Image> {
-        let bytes = std::fs::read(Path::new(folder).join(format!("{index}.png")))?;
-        Ok(decode::decode(&bytes, &decode::Limits::default())?)
+        Ok(decode::read(&Path::new(folder).join(format!("{index}.png")), &decode::Limits::default())?)
     };
     let score = |pair: usize| one(&*metric, read(2 * pair)?, read(2 * pair + 1)?);
     score(0)?;

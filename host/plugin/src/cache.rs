@@ -83,15 +83,13 @@ impl Cache {
             return Ok((component, Origin::Cache));
         }
         let code = self.compiler.compile(engine, wasm, limits, || (self.notice)(name))?;
-        if let Some(component) = path.and_then(|path| store(&path, &code).ok().and_then(|()| load(engine, &path))) {
-            return Ok((component, Origin::Compiled));
-        }
+        let kept = path.is_some_and(|path| store(&path, &code).is_ok());
         #[expect(unsafe_code, reason = "the bytes are what wasmtime's compiler wrote just now")]
         // SAFETY: `deserialize` asks for bytes that `serialize` made. They were made in this process or by the child process of
         // `compile`, whose program and pipe nobody else holds; wasmtime refuses code of another version or other settings.
         let component = unsafe { Component::deserialize(engine.inner(), &code) };
         let unusable = |error| CompileError::Unusable { reason: text::line(&format!("{error:#}"), 300) };
-        Ok((component.map_err(unusable)?, Origin::CompiledNotKept))
+        Ok((component.map_err(unusable)?, if kept { Origin::Compiled } else { Origin::CompiledNotKept }))
     }
 }
 

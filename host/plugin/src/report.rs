@@ -9,6 +9,7 @@ use serde_json::Value;
 
 pub use crate::cache::Origin;
 use crate::error::LoadCause;
+pub use crate::failure::grouped;
 use crate::plugin::Plugin;
 
 /// A plugin that was found, not opened.

@@ -107,9 +107,7 @@ impl ImageSet for StoredImages {
         let Some((path, digest)) = self.0.get(index) else {
             return Err(fail(format!("there is no image {index}")));
         };
-        let bytes = std::fs::read(path).map_err(|error| fail(format!("{}: {error}", path.display())))?;
-        let image = decode::decode(&bytes, &decode::Limits::default())
-            .map_err(|error| fail(format!("{}: {error}", path.display())))?;
+        let image = decode::read(path, &decode::Limits::default()).map_err(|error| fail(error.to_string()))?;
         if image.digest() != *digest {
             return Err(fail(format!("{} was changed during the run", path.display())));
         }

@@ -4,6 +4,7 @@
 //! its problems at once.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
@@ -63,6 +64,21 @@ impl<'t> Fields<'t> {
     pub(super) fn get(&self, key: &str) -> Option<&'t Item<'t>> {
         self.table.get(key)
     }
+}
+
+/// Reads `{ images = "FOLDER", manifest = "FILE" }`, which is the table of `item` and the value of `key`.
+pub(super) fn images(
+    item: &Item<'_>,
+    table: &DeTable<'_>,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<(PathBuf, Option<PathBuf>)> {
+    let fields = Fields::new(table, &format!("`{key}`"), &["images", "manifest"], problems);
+    let manifest = fields.get("manifest").map(|item| string(item, "manifest", problems));
+    let Some(images) = fields.get("images") else {
+        return wrong_type(item, key, "a table with the key `images`", problems);
+    };
+    Some((string(images, "images", problems)?.into(), manifest.flatten().map(PathBuf::from)))
 }
 
 /// Adds "expected ..., found ..." and says nothing is there.

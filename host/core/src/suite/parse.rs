@@ -1,12 +1,12 @@
 //! The top level of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{Fields, Item, Problems, boolean, list, string, table, unique, wrong_type};
+use super::fields::{Fields, Item, Problems, boolean, images, list, string, table, unique, wrong_type};
 use super::test::{Shared, read_shared, read_test, shared_keys};
 use super::{DeclaredModel, ModelSpec, Suite, SuiteError, SuiteErrors, Test};
 use crate::nearest::did_you_mean;
@@ -73,13 +73,8 @@ fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
     match item.get_ref() {
         DeValue::String(_) => Some(ModelSpec::Diffusion(string(item, "model", problems)?.to_owned())),
         DeValue::Table(table) => {
-            let fields = Fields::new(table, "`model`", &["images", "manifest"], problems);
-            let manifest = fields.get("manifest").map(|item| string(item, "manifest", problems));
-            let Some(images) = fields.get("images") else {
-                return wrong_type(item, "model", "a table with the key `images`", problems);
-            };
-            let folder = PathBuf::from(string(images, "images", problems)?);
-            Some(ModelSpec::Images { folder, manifest: manifest.flatten().map(PathBuf::from) })
+            let (folder, manifest) = images(item, table, "model", problems)?;
+            Some(ModelSpec::Images { folder, manifest })
         }
         _ => wrong_type(item, "model", "a string, or a table such as { images = \"out/\" }", problems),
     }

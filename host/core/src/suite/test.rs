@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::DeValue;
 
-use super::fields::{Fields, Item, Problems, config, list, string, table, unique, wrong_type};
+use super::fields::{Fields, Item, Problems, config, images, list, string, table, unique, wrong_type};
 use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings};
 use super::threshold::read_thresholds;
 use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts};
@@ -139,19 +139,12 @@ fn thresholds(
 
 fn read_reference(item: &Item<'_>, problems: &mut Problems) -> Option<Reference> {
     const EXPECTED: &str = "a folder, or a table such as { images = \"originals/\" }";
-    let (images, manifest) = match item.get_ref() {
-        DeValue::String(_) => (string(item, "reference", problems)?, None),
-        DeValue::Table(table) => {
-            let fields = Fields::new(table, "`reference`", &["images", "manifest"], problems);
-            let manifest = fields.get("manifest").map(|item| string(item, "manifest", problems));
-            let Some(images) = fields.get("images") else {
-                return wrong_type(item, "reference", "a table with the key `images`", problems);
-            };
-            (string(images, "images", problems)?, manifest)
-        }
+    let (folder, manifest) = match item.get_ref() {
+        DeValue::String(_) => (string(item, "reference", problems)?.into(), None),
+        DeValue::Table(table) => images(item, table, "reference", problems)?,
         _ => return wrong_type(item, "reference", EXPECTED, problems),
     };
-    Some(Reference { images: images.into(), manifest: manifest.flatten().map(Into::into), span: item.span() })
+    Some(Reference { images: folder, manifest, span: item.span() })
 }
 
 fn read_metrics(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<MetricUse>> {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use difftest_plugin::Registry;
 use difftest_plugin::conformance::{self, Bench, Cost};
+use difftest_plugin::report::grouped;
 
 use super::givens;
 use super::locate::locate;
@@ -76,17 +77,4 @@ fn table(bench: &Bench) -> String {
         );
     }
     text
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
