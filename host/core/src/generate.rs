@@ -25,6 +25,26 @@ pub struct Settings {
     /// Negative prompt for every case that brings none of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub negative_prompt: Option<String>,
+    /// Layers at the end of the text encoder that are left out, as diffusers' `clip_skip`; 0 leaves none out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_skip: Option<u32>,
+    /// What becomes of a prompt that is longer than the text encoder reads; it is cut where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_prompt: Option<LongPrompt>,
+    /// The stream that noise is drawn from: `torch-cpu-f32` where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
+}
+
+/// What becomes of a prompt that is longer than the text encoder reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LongPrompt {
+    /// The end is left out, and a warning names it.
+    #[default]
+    Cut,
+    /// There is no image.
+    Error,
 }
 
 /// One image to make: a case, reduced to what the generator needs.
@@ -67,6 +87,23 @@ pub trait Generator: Send + Sync {
     /// score, as many at a time as they are, whatever [`Generator::lanes`] says.
     fn is_light(&self) -> bool {
         false
+    }
+
+    /// The settings of a test with the model's own filled in, and what follows from them (timesteps, ...), for the record;
+    /// sorted by name. Costs no inference: it is asked before the first image, so that settings that cannot be followed are known
+    /// at once.
+    ///
+    /// # Errors
+    /// Settings that this generator cannot follow.
+    fn resolve(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
+        let _ = settings;
+        Ok(Vec::new())
+    }
+
+    /// Told once, before the first image, every request that will come: what they share can be computed now and what only that
+    /// needs be let go. Requests that were not told work too. Stops early when `go_on` says so.
+    fn prepare(&self, requests: &mut dyn Iterator<Item = Request>, go_on: &(dyn Fn() -> bool + Sync)) {
+        let _ = (requests, go_on);
     }
 
     /// Makes one image for each request, in order. All requests of a call share their settings.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::SuiteError;
 use super::fields::{Fields, Item, Problems, integer, list, number, string, unique, wrong_type};
-use crate::generate::Settings;
+use crate::generate::{LongPrompt, Settings};
 
 /// The seeds of a test where neither it nor `[defaults]` gives any.
 pub const DEFAULT_SEEDS: [u64; 3] = [42, 123, 456];
@@ -19,7 +19,11 @@ pub const MAX_SIDE: u32 = 8192;
 const MAX_SEED: u64 = i64::MAX as u64;
 
 /// The names of the keys that [`read_settings`] reads.
-pub(super) const KEYS: [&str; 5] = ["scheduler", "steps", "guidance", "size", "negative_prompt"];
+pub(super) const KEYS: [&str; 8] =
+    ["scheduler", "steps", "guidance", "size", "negative_prompt", "clip_skip", "long_prompt", "noise"];
+
+/// The deepest text encoder of the family has 32 layers.
+const MAX_CLIP_SKIP: u64 = 31;
 
 pub(super) fn read_settings(fields: &Fields<'_>, problems: &mut Problems) -> Settings {
     Settings {
@@ -35,6 +39,12 @@ pub(super) fn read_settings(fields: &Fields<'_>, problems: &mut Problems) -> Set
             Some(text) => Some(text.to_owned()),
             None => wrong_type(item, "negative_prompt", "a string", problems),
         }),
+        clip_skip: fields
+            .get("clip_skip")
+            .and_then(|item| integer(item, "clip_skip", 0, MAX_CLIP_SKIP, problems))
+            .and_then(|layers| u32::try_from(layers).ok()),
+        long_prompt: fields.get("long_prompt").and_then(|item| long_prompt(item, problems)),
+        noise: fields.get("noise").and_then(|item| string(item, "noise", problems)).map(str::to_owned),
     }
 }
 
@@ -46,6 +56,9 @@ pub(super) fn fill(own: Settings, defaults: &Settings) -> Settings {
         guidance: own.guidance.or(defaults.guidance),
         size: own.size.or(defaults.size),
         negative_prompt: own.negative_prompt.or_else(|| defaults.negative_prompt.clone()),
+        clip_skip: own.clip_skip.or(defaults.clip_skip),
+        long_prompt: own.long_prompt.or(defaults.long_prompt),
+        noise: own.noise.or_else(|| defaults.noise.clone()),
     }
 }
 
@@ -71,6 +84,19 @@ fn guidance(item: &Item<'_>, problems: &mut Problems) -> Option<f64> {
         return None;
     }
     Some(scale)
+}
+
+/// `"cut"` or `"error"`.
+fn long_prompt(item: &Item<'_>, problems: &mut Problems) -> Option<LongPrompt> {
+    match string(item, "long_prompt", problems)? {
+        "cut" => Some(LongPrompt::Cut),
+        "error" => Some(LongPrompt::Error),
+        other => {
+            let error = SuiteError::at(&item.span(), format!("`long_prompt` is \"{other}\""));
+            problems.add(error.label("expected \"cut\" or \"error\""));
+            None
+        }
+    }
 }
 
 /// `512` or `[768, 512]`.
