@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
                     steps: Some(whole("steps") as u32),
                     guidance: case["guidance"].as_f64(),
                     size: Some((whole("width") as u32, whole("height") as u32)),
-                    negative_prompt: None,
+                    ..Settings::default()
                 },
             },
             cosine: case["clip_cosine"].as_f64().unwrap(),
