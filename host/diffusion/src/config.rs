@@ -118,6 +118,11 @@ impl ConfigReader {
         }
     }
 
+    /// The value of `key`, which stays.
+    pub fn peek(&self, key: &str) -> Option<&Value> {
+        self.left.get(key)
+    }
+
     /// Declares keys to be without effect on what is computed here.
     pub fn ignore(&mut self, keys: &[&str]) {
         for key in keys {

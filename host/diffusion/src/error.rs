@@ -103,6 +103,28 @@ pub enum Error {
         /// Size of the vocabulary.
         vocabulary: usize,
     },
+    /// More layers are to be left out than there are.
+    #[error("the text encoder has {layers} layers, so {skip} cannot be left out")]
+    SkippedLayers {
+        /// How many are to be left out.
+        skip: usize,
+        /// How many there are.
+        layers: usize,
+    },
+    /// A pooled embedding is asked of an encoder without a projection.
+    #[error("the text encoder in {} has no projection (it is no CLIPTextModelWithProjection)", folder.display())]
+    NoProjection {
+        /// The encoder's folder.
+        folder: PathBuf,
+    },
+    /// A network reads something that it was not given, or the reverse.
+    #[error("{network} {why}")]
+    Conditioning {
+        /// Which network.
+        network: &'static str,
+        /// What it reads.
+        why: String,
+    },
     /// There is no ONNX Runtime to load; its `hint` says what to do.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),

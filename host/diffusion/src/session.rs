@@ -9,6 +9,7 @@
 
 mod device;
 mod environment;
+mod precision;
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
@@ -17,6 +18,7 @@ pub use device::{Device, UnknownDevice};
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
+pub use precision::{Precision, UnknownPrecision};
 
 use crate::error::{Error, Result};
 use crate::weights::Weights;
@@ -38,16 +40,18 @@ pub struct SessionOptions {
     pub lanes: usize,
     /// Where the work is done.
     pub device: Device,
+    /// In which number format.
+    pub precision: Precision,
     /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
     /// otherwise a core less for those beside.
     pub spin: bool,
 }
 
 impl Default for SessionOptions {
-    /// One call at a time on all cores of the CPU.
+    /// One call at a time on all cores of the CPU, in `f32`.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, lanes: 1, device: Device::Cpu, spin: true }
+        Self { threads, lanes: 1, device: Device::Cpu, precision: Precision::F32, spin: true }
     }
 }
 
@@ -64,7 +68,7 @@ pub(crate) enum Data<'d> {
     I64(&'d [i64]),
 }
 
-/// A loaded network with one `f32` output.
+/// A loaded network. Its outputs are `f32`.
 pub(crate) struct Network {
     name: String,
     idle: Mutex<Vec<Session>>,
@@ -92,8 +96,14 @@ impl Network {
         Ok(Self { name: name.to_owned(), idle: Mutex::new(sessions), returned: Condvar::new() })
     }
 
-    /// Runs one call; returns the output's values, which the caller knows the shape of.
+    /// Runs one call; returns the values of its only output, which the caller knows the shape of.
     pub(crate) fn run(&self, inputs: &[Input<'_>], expected: usize) -> Result<Vec<f32>> {
+        let [values] = self.run_all(inputs, [expected])?;
+        Ok(values)
+    }
+
+    /// Runs one call; returns the values of its first `N` outputs, which have `expected` values.
+    pub(crate) fn run_all<const N: usize>(&self, inputs: &[Input<'_>], expected: [usize; N]) -> Result<[Vec<f32>; N]> {
         let mut session = self.borrow();
         let result = self.run_on(&mut session, inputs, expected);
         // A lane goes back even after a failed call: sessions keep no state between calls.
@@ -112,7 +122,12 @@ impl Network {
         }
     }
 
-    fn run_on(&self, session: &mut Session, inputs: &[Input<'_>], expected: usize) -> Result<Vec<f32>> {
+    fn run_on<const N: usize>(
+        &self,
+        session: &mut Session,
+        inputs: &[Input<'_>],
+        expected: [usize; N],
+    ) -> Result<[Vec<f32>; N]> {
         let failed = |error: ort::Error| failed(&self.name, error);
         let mut values = Vec::with_capacity(inputs.len());
         for Input { name, shape, data } in inputs {
@@ -123,13 +138,16 @@ impl Network {
             values.push((*name, value));
         }
         let outputs = session.run(values).map_err(failed)?;
-        let (_, data) = outputs[0].try_extract_tensor::<f32>().map_err(failed)?;
-        if data.len() == expected {
-            Ok(data.to_vec())
-        } else {
-            let detail = format!("expected {expected} values, got {}", data.len());
-            Err(Error::Network { network: self.name.clone(), detail })
+        let mut found = [const { Vec::new() }; N];
+        for (output, (found, expected)) in found.iter_mut().zip(expected).enumerate() {
+            let (_, data) = outputs[output].try_extract_tensor::<f32>().map_err(failed)?;
+            if data.len() != expected {
+                let detail = format!("expected {expected} values, got {}", data.len());
+                return Err(Error::Network { network: self.name.clone(), detail });
+            }
+            *found = data.to_vec();
         }
+        Ok(found)
     }
 }
 

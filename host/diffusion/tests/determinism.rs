@@ -3,7 +3,7 @@
 
 mod support;
 
-use difftest_diffusion::models::{ClipModel, TextEncoder, Unet, VaeDecoder};
+use difftest_diffusion::models::{ClipModel, TextEncoder, TextTap, Unet, VaeDecoder};
 use difftest_diffusion::session::SessionOptions;
 use support::{golden_network, model, options, shape, values_f32, values_i64};
 
@@ -63,14 +63,14 @@ fn predictions_of_one_image_under_several_texts() {
         let unet = Unet::load(&model("shapes/unet"), &SessionOptions { threads, ..options() }).unwrap();
         for count in 1..=3 {
             let text = varied(text, &[0, 1, 2][..count]);
-            let texts = unet.project_texts(&text, count).unwrap();
+            let texts = unet.project_texts(&text, count, None, None).unwrap();
             let shared = unet.predict_under(sample, [1, channels, height, width], 561.0, &texts).unwrap();
             let copies = unet.predict(&sample.repeat(count), [count, channels, height, width], 561.0, &text).unwrap();
             assert!(bits(&shared) == bits(&copies), "{threads} threads, {count} texts: other bits");
         }
     }
     let unet = Unet::load(&model("shapes/unet"), &options()).unwrap();
-    let texts = unet.project_texts(&varied(text, &[0, 1, 2]), 3).unwrap();
+    let texts = unet.project_texts(&varied(text, &[0, 1, 2]), 3, None, None).unwrap();
     let error = unet.predict_under(&sample.repeat(2), [2, channels, height, width], 561.0, &texts).unwrap_err();
     assert!(error.to_string().contains("texts"), "{error}");
 }
@@ -92,7 +92,9 @@ fn ids(chosen: &[usize]) -> Vec<i64> {
 
 #[test]
 fn prompt_embeddings() {
-    let run = |encoder: &TextEncoder, chosen: &[usize]| encoder.encode(&ids(chosen), chosen.len()).unwrap();
+    let run = |encoder: &TextEncoder, chosen: &[usize]| {
+        encoder.encode(&ids(chosen), chosen.len(), TextTap::default()).unwrap().hidden
+    };
     let load = |options: &SessionOptions| TextEncoder::load(&model("shapes/text_encoder"), options).unwrap();
     same_for_threads_and_batches(load, run, 3);
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use difftest_diffusion::models::{ClipModel, TextEncoder, Unet, VaeDecoder};
+use difftest_diffusion::models::{ClipModel, TextEncoder, TextTap, Unet, VaeDecoder};
 use support::{assert_close, golden, golden_cases, golden_network, model, options, shape, values_f32, values_i64};
 
 #[test]
@@ -12,7 +12,7 @@ fn prompt_embeddings_equal_transformers() {
     assert_eq!((encoder.length(), encoder.width()), (77, 128));
     for case in golden_cases() {
         let golden = golden(&case);
-        let embeds = encoder.encode(&values_i64(&golden, "input_ids"), 1).unwrap();
+        let embeds = encoder.encode(&values_i64(&golden, "input_ids"), 1, TextTap::default()).unwrap().hidden;
         assert_close(&format!("{case} prompt_embeds"), &embeds, &values_f32(&golden, "prompt_embeds"), 1e-4);
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 
+use std::ops::Range;
 use std::path::Path;
 
 pub use config::{Activation, PooledToken, TextConfig, TowerConfig, VisionConfig};
@@ -11,21 +12,30 @@ use crate::graph::layers::{ConvShape, Net};
 use crate::onnx::{Attribute, Dim, ElementType, Tensor};
 use crate::weights::Weights;
 
-/// What a text graph gives.
+/// What a text graph gives; layers that none of it needs are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextOutput {
-    /// `hidden` `[batch, length, width]`: every token after the final norm.
-    Hidden,
-    /// `embeds` `[batch, projection]`: one token of each row, projected without bias. Which token is input `pooled`
-    /// `[batch]`, an index into the flattened `[batch * length]` tokens.
-    Projected(usize),
+pub struct TextOutputs {
+    /// `hidden` `[batch, length, width]`: every token after one of the layers.
+    pub hidden: Option<HiddenState>,
+    /// `embeds` `[batch, projection]`: one token of each row after all layers and the final norm, projected without bias to
+    /// this width. Which token is input `pooled` `[batch]`, an index into the flattened `[batch * length]` tokens.
+    pub projection: Option<usize>,
+}
+
+/// A place in the text tower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiddenState {
+    /// After so many layers: 0 are the embeddings, at most the tower's number.
+    pub layer: usize,
+    /// Followed by the final norm.
+    pub norm: bool,
 }
 
 /// The text tower. Input `ids` `[batch, length]`, `i64`.
 ///
 /// # Errors
 /// Weights that do not fit the config.
-pub fn text_tower(config: &TextConfig, output: TextOutput, weights: &mut Weights) -> Result<Vec<u8>> {
+pub fn text_tower(config: &TextConfig, outputs: TextOutputs, weights: &mut Weights) -> Result<Vec<u8>> {
     let TowerConfig { width, epsilon, .. } = config.tower;
     // transformers 5 writes a bare text model without the name of the half.
     let root = if weights.contains("text_model.final_layer_norm.weight") { "text_model." } else { "" };
@@ -34,18 +44,24 @@ pub fn text_tower(config: &TextConfig, output: TextOutput, weights: &mut Weights
     let tokens = format!("{root}embeddings.token_embedding.weight");
     let tokens = net.embedding(&tokens, &ids, [config.vocabulary, width])?;
     let positions = net.weight(&format!("{root}embeddings.position_embedding.weight"), &[config.length, width])?;
-    let hidden = net.add(&tokens, &positions);
-    let hidden = encoder(&mut net, &format!("{root}encoder"), hidden, &config.tower, true)?;
-    let hidden = net.layer_norm(&format!("{root}final_layer_norm"), &hidden, width, epsilon)?;
-    match output {
-        TextOutput::Hidden => net.graph.output("hidden", &hidden),
-        TextOutput::Projected(projection) => {
-            let pooled = net.graph.input("pooled", ElementType::I64, &[Dim::Named("batch")]);
-            let flat = net.reshape(&hidden, &[-1, width as i64]);
-            let row = net.graph.op("Gather", &[&flat, &pooled], &[("axis", Attribute::Int(0))]);
-            let embeds = net.linear("text_projection", &row, width, projection, false)?;
-            net.graph.output("embeds", &embeds);
-        }
+    let mut x = net.add(&tokens, &positions);
+    let at = format!("{root}encoder");
+    let mut done = 0;
+    let norm = format!("{root}final_layer_norm");
+    if let Some(HiddenState { layer, norm: normed }) = outputs.hidden {
+        x = encoder(&mut net, &at, x, &config.tower, 0..layer, true)?;
+        done = layer;
+        let hidden = if normed { net.layer_norm(&norm, &x, width, epsilon)? } else { x.clone() };
+        net.graph.output("hidden", &hidden);
+    }
+    if let Some(projection) = outputs.projection {
+        x = encoder(&mut net, &at, x, &config.tower, done..config.tower.layers, true)?;
+        let pooled = net.graph.input("pooled", ElementType::I64, &[Dim::Named("batch")]);
+        let flat = net.reshape(&x, &[-1, width as i64]);
+        let row = net.graph.op("Gather", &[&flat, &pooled], &[("axis", Attribute::Int(0))]);
+        let row = net.layer_norm(&norm, &row, width, epsilon)?;
+        let embeds = net.linear("text_projection", &row, width, projection, false)?;
+        net.graph.output("embeds", &embeds);
     }
     Ok(net.graph.finish("clip text tower"))
 }
@@ -79,7 +95,7 @@ pub fn vision_tower(config: &VisionConfig, projection: usize, weights: &mut Weig
 
     // The misspelling is the weights' own.
     let hidden = net.layer_norm("vision_model.pre_layrnorm", &hidden, width, epsilon)?;
-    let hidden = encoder(&mut net, "vision_model.encoder", hidden, &config.tower, false)?;
+    let hidden = encoder(&mut net, "vision_model.encoder", hidden, &config.tower, 0..config.tower.layers, false)?;
     let first = net.graph.integers(&[0]);
     let row = net.graph.op("Gather", &[&hidden, &first], &[("axis", Attribute::Int(1))]);
     let row = net.reshape(&row, &[-1, width as i64]);
@@ -89,9 +105,16 @@ pub fn vision_tower(config: &VisionConfig, projection: usize, weights: &mut Weig
     Ok(net.graph.finish("clip vision tower"))
 }
 
-fn encoder(net: &mut Net<'_>, prefix: &str, mut x: Tensor, config: &TowerConfig, causal: bool) -> Result<Tensor> {
+fn encoder(
+    net: &mut Net<'_>,
+    prefix: &str,
+    mut x: Tensor,
+    config: &TowerConfig,
+    layers: Range<usize>,
+    causal: bool,
+) -> Result<Tensor> {
     let TowerConfig { width, inner, epsilon, .. } = *config;
-    for layer in 0..config.layers {
+    for layer in layers {
         let at = format!("{prefix}.layers.{layer}");
         let normal = net.layer_norm(&format!("{at}.layer_norm1"), &x, width, epsilon)?;
         let q = net.linear(&format!("{at}.self_attn.q_proj"), &normal, width, width, true)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{check_ids, check_size};
 use crate::error::Result;
-use crate::graph::clip::{TextConfig, TextOutput, VisionConfig, read_clip_config, text_tower, vision_tower};
+use crate::graph::clip::{TextConfig, TextOutputs, VisionConfig, read_clip_config, text_tower, vision_tower};
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
@@ -27,7 +27,7 @@ impl ClipModel {
         let (text_config, vision_config, projection) = read_clip_config(&folder.join("config.json"))?;
         // Opened for each tower, so that each looks for damage in its own tensors only.
         let mut weights = Weights::open(folder, "model")?;
-        let model = text_tower(&text_config, TextOutput::Projected(projection), &mut weights)?;
+        let model = text_tower(&text_config, TextOutputs { hidden: None, projection: Some(projection) }, &mut weights)?;
         let text = Network::load("CLIP's text tower", &model, &weights, options)?;
         let mut weights = Weights::open(folder, "model")?;
         let model = vision_tower(&vision_config, projection, &mut weights)?;
@@ -58,8 +58,7 @@ impl ClipModel {
         let TextConfig { length, vocabulary, pooled, .. } = self.text_config;
         check_size("token ids", batch * length, ids.len())?;
         check_ids(ids, vocabulary)?;
-        let pooled: Vec<i64> =
-            ids.chunks(length).enumerate().map(|(row, ids)| (row * length + pooled.position(ids)) as i64).collect();
+        let pooled = pooled.rows(ids, length);
         let inputs = [
             Input { name: "ids", shape: &[batch, length], data: Data::I64(ids) },
             Input { name: "pooled", shape: &[batch], data: Data::I64(&pooled) },

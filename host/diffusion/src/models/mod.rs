@@ -9,8 +9,8 @@ mod unet;
 mod vae;
 
 pub use clip::ClipModel;
-pub use text_encoder::TextEncoder;
-pub use unet::{ProjectedTexts, Unet};
+pub use text_encoder::{TextEncoder, TextFeatures, TextTap};
+pub use unet::{Added, ProjectedTexts, Unet};
 pub use vae::VaeDecoder;
 
 use crate::error::{Error, Result};

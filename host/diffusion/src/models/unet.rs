@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::check_size;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::unet::{TextLayer, UnetConfig, text_width, unet, unet_text};
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
@@ -12,12 +12,48 @@ use crate::weights::Weights;
 /// The name of its weight files.
 const STEM: &str = "diffusion_pytorch_model";
 
+/// What Stable Diffusion XL reads beside the tokens of its texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Added<'a> {
+    /// Pooled embeddings, `[texts, width]`.
+    pub pooled: &'a [f32],
+    /// Sizes and crops in pixels, `[texts, ids]`: height and width of the original, top and left of the crop, height and
+    /// width of the target.
+    pub time_ids: &'a [f32],
+}
+
 /// Texts as the denoiser reads them: the keys and values of all its layers. They serve for all steps.
 #[derive(Debug, Clone)]
 pub struct ProjectedTexts {
     count: usize,
     length: usize,
     values: Vec<f32>,
+}
+
+impl ProjectedTexts {
+    /// Number of texts.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// All texts of `parts`, in that order, for several images in one call.
+    ///
+    /// # Errors
+    /// Nothing to join, or texts of different lengths or for different networks.
+    pub fn concat(parts: &[&Self]) -> Result<Self> {
+        let mut joined = Self { count: 0, length: 0, values: Vec::new() };
+        for part in parts {
+            let width = |texts: &Self| texts.values.len() / (texts.count * texts.length).max(1);
+            if joined.count > 0 {
+                check_size("tokens of a text", joined.length, part.length)?;
+                check_size("values for a token", width(&joined), width(part))?;
+            }
+            joined.count += part.count;
+            joined.length = part.length;
+            joined.values.extend_from_slice(&part.values);
+        }
+        Ok(joined)
+    }
 }
 
 /// A loaded denoiser.
@@ -81,9 +117,21 @@ impl Unet {
 
     /// Prepares `count` texts `[count, length, cross_attention_dim]` for [`Unet::predict_under`].
     ///
+    /// `added` belongs to Stable Diffusion XL, `guidance` (the scale, 8.5 say) to models that were distilled to read it.
+    ///
     /// # Errors
-    /// Wrong size, or a failure of the runtime.
-    pub fn project_texts(&self, prompt_embeds: &[f32], count: usize) -> Result<ProjectedTexts> {
+    /// Wrong size, conditions that this network does not read, or a failure of the runtime.
+    pub fn project_texts(
+        &self,
+        prompt_embeds: &[f32],
+        count: usize,
+        added: Option<Added<'_>>,
+        guidance: Option<f64>,
+    ) -> Result<ProjectedTexts> {
+        if added.is_some() || guidance.is_some() {
+            let why = "reads neither added conditions nor a guidance scale".to_owned();
+            return Err(Error::Conditioning { network: "the UNet", why });
+        }
         let width = self.config.cross_attention_dim;
         let length = prompt_embeds.len() / (count * width).max(1);
         check_size("prompt embeddings", count * length.max(1) * width, prompt_embeds.len())?;
@@ -99,7 +147,7 @@ impl Unet {
     /// Wrong sizes, or a failure of the runtime.
     pub fn predict(&self, sample: &[f32], shape: [usize; 4], timestep: f32, prompt_embeds: &[f32]) -> Result<Vec<f32>> {
         self.check_sample(sample, shape)?;
-        self.predict_under(sample, shape, timestep, &self.project_texts(prompt_embeds, shape[0])?)
+        self.predict_under(sample, shape, timestep, &self.project_texts(prompt_embeds, shape[0], None, None)?)
     }
 
     fn check_sample(&self, sample: &[f32], [images, _, rows, columns]: [usize; 4]) -> Result<()> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Resolved;
 use crate::error::Error;
-use crate::models::{TextEncoder, Unet, VaeDecoder};
+use crate::models::{TextEncoder, TextTap, Unet, VaeDecoder};
 use crate::noise::RNG_ID;
 use crate::repository::{Repository, RepositoryError};
 use crate::runtime;
@@ -37,7 +37,8 @@ impl Options {
 
     /// For networks in `lanes` that share the threads. Lanes compete for the cores, so only a lone one spins.
     pub(crate) fn session(&self, lanes: usize) -> SessionOptions {
-        SessionOptions { threads: (self.threads() / lanes).max(1), lanes, device: self.device, spin: lanes == 1 }
+        let threads = (self.threads() / lanes).max(1);
+        SessionOptions { threads, lanes, device: self.device, spin: lanes == 1, ..SessionOptions::default() }
     }
 }
 
@@ -118,7 +119,10 @@ impl Networks {
         let session = options.session(lanes);
         let folder = repository.folder();
         let (text, unet, vae) = std::thread::scope(|scope| {
-            let text = scope.spawn(|| TextEncoder::load(&folder.join("text_encoder"), &session));
+            let text = scope.spawn(|| {
+                let text = TextEncoder::load(&folder.join("text_encoder"), &session)?;
+                text.prepare(TextTap::default()).map(|()| text)
+            });
             let vae = scope.spawn(|| VaeDecoder::load(&folder.join("vae"), &session));
             let unet = Unet::load(&folder.join("unet"), &session);
             (joined(text), unet, joined(vae))

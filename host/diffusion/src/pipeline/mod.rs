@@ -20,7 +20,7 @@ use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo
 use self::embeddings::Embeddings;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
-use crate::models::ProjectedTexts;
+use crate::models::{ProjectedTexts, TextTap};
 use crate::noise::TorchNormal;
 use crate::repository::Repository;
 use crate::scheduler::{Kind, Scheduler, SchedulerConfig};
@@ -131,7 +131,7 @@ impl StableDiffusion {
         let warning = tokens.cut.map(|cut| self.tokenizer.cut_warning(&cut));
         let embedding = self
             .embeddings
-            .get(tokens.ids, |ids| networks.text.encode(ids, 1))
+            .get(tokens.ids, |ids| networks.text.encode(ids, 1, TextTap::default()).map(|text| text.hidden))
             .map_err(|error| failed("text-encoder", &error))?;
         Ok((embedding, warning))
     }
@@ -214,7 +214,7 @@ impl StableDiffusion {
         prompt.extend_from_slice(&positive);
         warnings.extend(cut);
         let texts = if settings.guidance > 1.0 { 2 } else { 1 };
-        let prompt = networks.unet.project_texts(&prompt, texts).map_err(|error| failed("unet", &error))?;
+        let prompt = networks.unet.project_texts(&prompt, texts, None, None).map_err(|error| failed("unet", &error))?;
         let [channels, height, width] = networks.latent_shape(settings);
         let mut latents = TorchNormal::new(request.seed).randn(channels * height * width);
         let sigma = scheduler.init_noise_sigma();

@@ -54,6 +54,11 @@ impl PooledToken {
         };
         ids.iter().position(|&id| Some(id) == wanted).unwrap_or(0)
     }
+
+    /// For each row of `length` ids its position in all of them together.
+    pub fn rows(self, ids: &[i64], length: usize) -> Vec<i64> {
+        ids.chunks(length).enumerate().map(|(row, ids)| (row * length + self.position(ids)) as i64).collect()
+    }
 }
 
 /// A text tower.
@@ -67,6 +72,8 @@ pub struct TextConfig {
     pub length: usize,
     /// The token that stands for the row.
     pub pooled: PooledToken,
+    /// Width that token is projected to, where the model has a projection of its own (`CLIPTextModelWithProjection`).
+    pub projection: Option<usize>,
 }
 
 /// A vision tower.
@@ -83,17 +90,20 @@ pub struct VisionConfig {
 }
 
 impl TextConfig {
-    /// Reads the config of a `CLIPTextModel`.
+    /// Reads the config of a `CLIPTextModel` or `CLIPTextModelWithProjection`.
     ///
     /// # Errors
     /// An unreadable file, or a value that makes no sense or is not implemented.
     pub fn read(path: &Path) -> Result<Self> {
         let mut reader = ConfigReader::open(path)?;
-        reader.only("architectures", &[json!(["CLIPTextModel"]), json!(["CLIPTextModelWithProjection"])])?;
-        Self::take(reader)
+        let [plain, projecting] = [json!(["CLIPTextModel"]), json!(["CLIPTextModelWithProjection"])];
+        let projects = reader.peek("architectures") == Some(&projecting);
+        reader.only("architectures", &[plain, projecting])?;
+        let projection = reader.size("projection_dim", 512)?;
+        Self::take(reader, projects.then_some(projection))
     }
 
-    fn take(mut reader: ConfigReader) -> Result<Self> {
+    fn take(mut reader: ConfigReader, projection: Option<usize>) -> Result<Self> {
         let tower = TowerConfig::take(&mut reader, [512, 2048, 12, 8])?;
         reader.only("model_type", &[json!("clip_text_model")])?;
         let eos = reader.take("eos_token_id", "a token id", 49407i64)?;
@@ -102,6 +112,7 @@ impl TextConfig {
             vocabulary: reader.size("vocab_size", 49408)?,
             length: reader.size("max_position_embeddings", 77)?,
             pooled: if eos == 2 { PooledToken::HighestId } else { PooledToken::First(eos) },
+            projection,
         };
         reader.finish()?;
         Ok(config)
@@ -168,7 +179,7 @@ pub(super) fn read_clip(path: &Path) -> Result<(TextConfig, VisionConfig, usize)
     }
     reader.finish()?;
     match <[ConfigReader; 2]>::try_from(halves) {
-        Ok([text, vision]) => Ok((TextConfig::take(text)?, VisionConfig::take(vision)?, projection)),
+        Ok([text, vision]) => Ok((TextConfig::take(text, None)?, VisionConfig::take(vision)?, projection)),
         Err(_) => unreachable!("two halves are read above"),
     }
 }
