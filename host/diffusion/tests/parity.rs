@@ -10,7 +10,7 @@ use difftest_core::generate::{Generated, Request, Settings};
 use difftest_core::image::Image;
 use difftest_core::metric::{Item, Metric as _, Sample};
 use difftest_diffusion::clip::{Clip, ClipScore};
-use difftest_diffusion::noise::TorchNormal;
+use difftest_diffusion::noise::{Noise, Stream};
 use difftest_diffusion::pipeline::{Options, StableDiffusion};
 use difftest_metrics::decode::{self, Limits};
 use safetensors::SafeTensors;
@@ -112,7 +112,7 @@ struct Row {
 }
 
 fn measure(case: &Case) -> Row {
-    let noise = worst(&TorchNormal::new(case.request.seed).randn(4 * 16 * 16), &case.tensor("noise"));
+    let noise = worst(&Noise::new(Stream::default(), case.request.seed).randn(4 * 16 * 16), &case.tensor("noise"));
     let embedding = worst(&model().embed(&case.request.prompt).unwrap().0, &case.tensor("prompt_embeds"));
     let timesteps = case.tensor("timesteps");
     let latents = Mutex::new(Vec::new());

@@ -3,6 +3,7 @@
 //! sixth of all cases.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use difftest_diffusion::noise::{Noise, Stream};
 use difftest_diffusion::scheduler::{Kind, SchedulerConfig, SchedulerError};
 use serde_json::{Value, json};
 
@@ -38,12 +39,13 @@ fn steps_are_diffusers() {
         let sigma = case["init_noise_sigma"].as_f64().unwrap() as f32;
         assert!((scheduler.init_noise_sigma() - sigma).abs() <= 1e-6 * sigma, "{case}");
 
+        let mut noise = Noise::new(Stream::default(), 0);
         let mut x = START.map(|v| v * scheduler.init_noise_sigma());
         for (index, t) in timesteps.iter().copied().enumerate() {
             let mut input = x;
             scheduler.scale_model_input(index, &mut input);
             let output = input.map(|v| pseudo_model(v, t));
-            scheduler.step(index, &output, &mut x);
+            scheduler.step(index, &output, &mut x, &mut noise);
             let Some(expected) = case["samples"].get(index.to_string()) else { continue };
             for (ours, theirs) in x.iter().zip(numbers(expected)) {
                 assert!(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Resolved;
 use crate::error::Error;
 use crate::models::{TextEncoder, TextTap, Unet, VaeDecoder};
-use crate::noise::RNG_ID;
+use crate::noise::Stream;
 use crate::repository::{Repository, RepositoryError};
 use crate::runtime;
 use crate::scheduler::SchedulerError;
@@ -187,7 +187,7 @@ fn environment(options: &Options, lanes: usize) -> Vec<(String, String)> {
         ("cpu", cpu()),
         ("device", options.device.to_string()),
         ("lanes", lanes.to_string()),
-        ("noise", RNG_ID.to_owned()),
+        ("noise", Stream::default().to_string()),
         ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
         ("threads", options.threads().to_string()),
     ]

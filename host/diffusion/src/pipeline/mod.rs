@@ -21,7 +21,7 @@ use self::embeddings::Embeddings;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
 use crate::models::{ProjectedTexts, TextTap};
-use crate::noise::TorchNormal;
+use crate::noise::{Noise, Stream};
 use crate::repository::Repository;
 use crate::scheduler::{Kind, Scheduler, SchedulerConfig};
 use crate::tokenizer::ClipTokenizer;
@@ -66,6 +66,8 @@ struct Work {
     prompt: ProjectedTexts,
     latents: Vec<f32>,
     scheduler: Box<dyn Scheduler>,
+    /// Drew the first latents; stochastic schedulers go on drawing from it.
+    noise: Noise,
     warnings: Vec<String>,
 }
 
@@ -216,10 +218,11 @@ impl StableDiffusion {
         let texts = if settings.guidance > 1.0 { 2 } else { 1 };
         let prompt = networks.unet.project_texts(&prompt, texts, None, None).map_err(|error| failed("unet", &error))?;
         let [channels, height, width] = networks.latent_shape(settings);
-        let mut latents = TorchNormal::new(request.seed).randn(channels * height * width);
+        let mut noise = Noise::new(Stream::default(), request.seed);
+        let mut latents = noise.randn(channels * height * width);
         let sigma = scheduler.init_noise_sigma();
         latents.iter_mut().for_each(|x| *x *= sigma);
-        Ok(Work { prompt, latents, scheduler, warnings })
+        Ok(Work { prompt, latents, scheduler, noise, warnings })
     }
 
     fn step(&self, work: &mut Work, step: usize, settings: Resolved, networks: &Networks) -> Result<(), GenerateError> {
@@ -238,7 +241,7 @@ impl StableDiffusion {
                 *m += scale * (p - *m);
             }
         }
-        work.scheduler.step(step, &prediction, &mut work.latents);
+        work.scheduler.step(step, &prediction, &mut work.latents, &mut work.noise);
         if work.latents.iter().all(|x| x.is_finite()) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use super::config::{Prediction, SchedulerConfig, Spacing};
 use super::{Scheduler, SchedulerError, schedule};
+use crate::noise::Noise;
 
 pub(super) struct Ddim {
     timesteps: Vec<f32>,
@@ -44,7 +45,7 @@ impl Scheduler for Ddim {
         &self.timesteps
     }
 
-    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]) {
+    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32], _: &mut Noise) {
         let (alpha, previous) = self.alphas[index];
         let (root_alpha, root_beta) = (alpha.sqrt(), (1.0 - alpha).sqrt());
         let (root_previous, direction) = (previous.sqrt(), (1.0 - previous).sqrt());

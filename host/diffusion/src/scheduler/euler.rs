@@ -3,6 +3,7 @@
 
 use super::config::{Prediction, SchedulerConfig, SigmaSpacing, Spacing};
 use super::{Scheduler, SchedulerError, schedule};
+use crate::noise::Noise;
 
 pub(super) struct Euler {
     timesteps: Vec<f32>,
@@ -90,7 +91,7 @@ impl Scheduler for Euler {
         sample.iter_mut().for_each(|x| *x /= scale);
     }
 
-    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]) {
+    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32], _: &mut Noise) {
         let sigma = self.sigmas[index];
         let change = self.sigmas[index + 1] - sigma;
         let variance = sigma * sigma + 1.0;

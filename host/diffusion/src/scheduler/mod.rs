@@ -12,6 +12,8 @@ mod schedule;
 
 pub use config::SchedulerConfig;
 
+use crate::noise::Noise;
+
 /// The walk from noise to latents. `index` counts the entries of [`Scheduler::timesteps`] from 0; steps are taken in order.
 pub trait Scheduler: Send {
     /// The name that suites use.
@@ -28,8 +30,9 @@ pub trait Scheduler: Send {
     /// Turns the sample into the network's input, in place. Schedulers that keep the variance at 1 leave it as it is.
     fn scale_model_input(&self, _index: usize, _sample: &mut [f32]) {}
 
-    /// Moves the sample one step on, given what the network predicted for it.
-    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]);
+    /// Moves the sample one step on, given what the network predicted for it. Stochastic schedulers draw from `noise`, the
+    /// image's own generator, as many values as the sample has.
+    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32], noise: &mut Noise);
 }
 
 /// The schedulers there are.

@@ -5,6 +5,7 @@
 
 use super::config::{Prediction, SchedulerConfig, Spacing};
 use super::{Scheduler, SchedulerError, schedule};
+use crate::noise::Noise;
 
 pub(super) struct Pndm {
     timesteps: Vec<f32>,
@@ -75,7 +76,7 @@ impl Scheduler for Pndm {
         &self.timesteps
     }
 
-    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32]) {
+    fn step(&mut self, index: usize, model_output: &[f32], sample: &mut [f32], _: &mut Noise) {
         if index == 0 {
             self.predictions.clear();
             self.start = sample.to_vec();
