@@ -9,12 +9,14 @@
 
 mod device;
 mod environment;
+mod lanes;
 mod precision;
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::path::Path;
 use std::thread::ScopedJoinHandle;
 
 pub use device::{Device, UnknownDevice};
+pub(crate) use lanes::Lanes;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
@@ -71,8 +73,7 @@ pub(crate) enum Data<'d> {
 /// A loaded network. Its outputs are `f32`.
 pub(crate) struct Network {
     name: String,
-    idle: Mutex<Vec<Session>>,
-    returned: Condvar,
+    lanes: Lanes,
 }
 
 impl std::fmt::Debug for Network {
@@ -87,13 +88,14 @@ impl Network {
         let sessions = std::thread::scope(|scope| {
             let finite = scope.spawn(|| weights.check_finite());
             // Loading is the work of one thread, so lanes load side by side.
-            let lanes: Vec<_> =
-                (0..options.lanes.max(1)).map(|_| scope.spawn(|| session(name, model, weights, options))).collect();
+            let lanes: Vec<_> = (0..options.lanes.max(1))
+                .map(|_| scope.spawn(|| open_model(name, model, weights.root(), options)))
+                .collect();
             let sessions = lanes.into_iter().map(joined).collect();
             // Damaged weights are the better explanation of whatever the runtime says.
             joined(finite).and(sessions)
         })?;
-        Ok(Self { name: name.to_owned(), idle: Mutex::new(sessions), returned: Condvar::new() })
+        Ok(Self { name: name.to_owned(), lanes: Lanes::new(sessions) })
     }
 
     /// Runs one call; returns the values of its only output, which the caller knows the shape of.
@@ -104,22 +106,7 @@ impl Network {
 
     /// Runs one call; returns the values of its first `N` outputs, which have `expected` values.
     pub(crate) fn run_all<const N: usize>(&self, inputs: &[Input<'_>], expected: [usize; N]) -> Result<[Vec<f32>; N]> {
-        let mut session = self.borrow();
-        let result = self.run_on(&mut session, inputs, expected);
-        // A lane goes back even after a failed call: sessions keep no state between calls.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-        self.returned.notify_one();
-        result
-    }
-
-    fn borrow(&self) -> Session {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match idle.pop() {
-                Some(session) => return session,
-                None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+        self.lanes.with(|session| self.run_on(session, inputs, expected))
     }
 
     fn run_on<const N: usize>(
@@ -157,9 +144,9 @@ pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 }
 
 /// The session of an ONNX file, whose weights may lie beside it.
-pub(crate) fn open_file(path: &std::path::Path, options: &SessionOptions) -> Result<Session> {
+pub(crate) fn open_file(path: &Path, options: &SessionOptions) -> Result<Session> {
     let environment = environment::get(options.device)?;
-    let folder = path.parent().and_then(std::path::Path::to_str).unwrap_or_default();
+    let folder = path.parent().and_then(Path::to_str).unwrap_or_default();
     let commit = || {
         configure(SessionBuilder::new(&environment)?, options, folder)?
             // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
@@ -169,13 +156,14 @@ pub(crate) fn open_file(path: &std::path::Path, options: &SessionOptions) -> Res
     commit().map_err(|error| failed(&path.display().to_string(), error))
 }
 
-fn session(name: &str, model: &[u8], weights: &Weights, options: &SessionOptions) -> Result<Session> {
-    let folder = weights.root().to_str().ok_or_else(|| Error::WeightsPlace {
-        folder: weights.root().to_path_buf(),
+/// The session of an encoded graph whose weights lie below `folder`.
+pub(crate) fn open_model(name: &str, model: &[u8], folder: &Path, options: &SessionOptions) -> Result<Session> {
+    let root = folder.to_str().ok_or_else(|| Error::WeightsPlace {
+        folder: folder.to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
     let environment = environment::get(options.device)?;
-    let commit = || configure(SessionBuilder::new(&environment)?, options, folder)?.commit_from_memory(model);
+    let commit = || configure(SessionBuilder::new(&environment)?, options, root)?.commit_from_memory(model);
     commit().map_err(|error| failed(name, error))
 }
 

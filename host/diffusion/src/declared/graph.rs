@@ -1,7 +1,7 @@
 //! Any ONNX file as a graph of named tensors.
 
 use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use difftest_core::digest::{Digest, Hasher};
@@ -10,7 +10,7 @@ use ort::session::Session;
 use ort::value::{DynValue, Outlet, ValueType};
 
 use super::tensor;
-use crate::onnx::external_files;
+use crate::onnx::GraphFile;
 use crate::repository::digest;
 use crate::session::{self, SessionOptions};
 
@@ -94,18 +94,11 @@ impl GraphFiles {
         if bytes > MOST_BYTES {
             return Err(file(format!("{bytes} bytes are more than an ONNX file can have ({MOST_BYTES})")));
         }
-        let text = std::fs::read(path).map_err(io(path))?;
-        let files = external_files(&text).map_err(|error| file(format!("not an ONNX model: {error}")))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let graph = GraphFile::read(path).map_err(|error| file(format!("not an ONNX model: {error}")))?;
+        let weights = graph.weights(path.parent().unwrap_or(Path::new(""))).map_err(|error| file(error.to_string()))?;
         let mut hasher = Hasher::new();
         hasher.field(digest(path).map_err(io(path))?.to_string().as_bytes());
-        for name in files {
-            let inside =
-                Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-            if !inside {
-                return Err(file(format!("its weights `{}` lie outside of its folder", name.escape_debug())));
-            }
-            let weights = folder.join(&name);
+        for (name, weights) in weights {
             hasher.field(name.as_bytes());
             hasher.field(digest(&weights).map_err(io(&weights))?.to_string().as_bytes());
         }

@@ -1,49 +1,49 @@
-//! Which other files an ONNX file needs.
+//! The files that the weights of an ONNX file lie in.
 
-use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 
-use prost::Message;
+use super::read::GraphFile;
 
-use super::proto::StringStringEntryProto;
-
-/// `ModelProto`, as far as it tells of files; everything else is skipped over.
-#[derive(Clone, PartialEq, Message)]
-struct Model {
-    #[prost(int64, tag = "1")]
-    ir_version: i64,
-    #[prost(message, optional, tag = "7")]
-    graph: Option<Graph>,
+/// Why a file of weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExternalFault {
+    /// Its name leads elsewhere.
+    #[error("its weights `{}` lie outside of its folder", .0.escape_debug())]
+    Outside(String),
+    /// It is not there.
+    #[error("its weights `{0}` are missing")]
+    Missing(String),
+    /// Not all of it is there.
+    #[error("its weights `{name}` are half-copied: {found} bytes, at least {needed} are needed")]
+    Short {
+        /// The file.
+        name: String,
+        /// Bytes that the graph reads.
+        needed: u64,
+        /// Bytes that there are.
+        found: u64,
+    },
 }
 
-/// `GraphProto`.
-#[derive(Clone, PartialEq, Message)]
-struct Graph {
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<Weight>,
+impl GraphFile {
+    /// Every file of weights: its name in the graph and its path below `folder`, found to be there and long enough.
+    ///
+    /// # Errors
+    /// The first file, by name, that cannot be used.
+    pub(crate) fn weights(&self, folder: &Path) -> Result<Vec<(&str, PathBuf)>, ExternalFault> {
+        self.external.iter().map(|(name, &needed)| Ok((name.as_str(), place(folder, name, needed)?))).collect()
+    }
 }
 
-/// `TensorProto`.
-#[derive(Clone, PartialEq, Message)]
-struct Weight {
-    #[prost(message, repeated, tag = "13")]
-    external_data: Vec<StringStringEntryProto>,
-    #[prost(int32, tag = "14")]
-    data_location: i32,
-}
-
-/// `TensorProto.DataLocation.EXTERNAL`.
-const EXTERNAL: i32 = 1;
-
-/// The `location` of every initialiser that lies outside of `model`, each once, sorted.
-///
-/// # Errors
-/// When the bytes are not an ONNX model.
-pub(crate) fn external_files(model: &[u8]) -> Result<Vec<String>, String> {
-    let model = Model::decode(model).map_err(|error| error.to_string())?;
-    let Some(graph) = model.graph.filter(|_| model.ir_version > 0) else {
-        return Err("it has no graph".to_owned());
-    };
-    let outside = graph.initializer.into_iter().filter(|weight| weight.data_location == EXTERNAL);
-    let locations = outside.flat_map(|weight| weight.external_data).filter(|entry| entry.key == "location");
-    Ok(locations.map(|entry| entry.value).collect::<BTreeSet<_>>().into_iter().collect())
+fn place(folder: &Path, name: &str, needed: u64) -> Result<PathBuf, ExternalFault> {
+    let mut parts = Path::new(name).components();
+    if name.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(ExternalFault::Outside(name.to_owned()));
+    }
+    let path = folder.join(name);
+    match std::fs::metadata(&path) {
+        Ok(file) if file.is_file() && file.len() >= needed => Ok(path),
+        Ok(file) if file.is_file() => Err(ExternalFault::Short { name: name.to_owned(), needed, found: file.len() }),
+        _ => Err(ExternalFault::Missing(name.to_owned())),
+    }
 }

@@ -1,9 +1,13 @@
-//! The part of the ONNX format the graphs need: the messages, and a builder that keeps them well formed.
+//! The part of the ONNX format the graphs need: the messages, a builder that keeps them well formed, and a reader of what other
+//! people's files say about themselves.
 
 mod builder;
 mod external;
+mod operators;
 mod proto;
+mod read;
+mod relocate;
 
 pub use builder::{Attribute, Dim, External, GraphBuilder, Tensor};
-pub(crate) use external::external_files;
 pub use proto::ElementType;
+pub(crate) use read::GraphFile;
