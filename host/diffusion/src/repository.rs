@@ -257,7 +257,12 @@ impl<'a> Files<'a> {
     }
 
     fn tokenizer(&mut self, prefix: &str) -> Result<(), RepositoryError> {
-        for file in ["vocab.json", "merges.txt"] {
+        let there = |file: &str| self.folder.join(format!("{prefix}{file}")).is_file();
+        let pieces: &[&str] = match there("tokenizer.json") && !there("vocab.json") {
+            true => &["tokenizer.json"],
+            false => &["vocab.json", "merges.txt"],
+        };
+        for file in pieces {
             self.need(&format!("{prefix}{file}"))?;
         }
         let optional = ["tokenizer_config.json", "special_tokens_map.json"].map(|file| format!("{prefix}{file}"));

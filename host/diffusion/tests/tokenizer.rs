@@ -44,6 +44,33 @@ fn ids_are_transformers() {
 }
 
 #[test]
+fn tokenizer_json_alone_gives_the_same_ids() {
+    let golden: Value = serde_json::from_str(include_str!("golden/sampling/tokens.json")).unwrap();
+    let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families");
+    for (folder, rows) in [("lcm/tokenizer", "end_padded"), ("sdxl-turbo/tokenizer_2", "bang_padded")] {
+        assert!(!families.join(folder).join("vocab.json").exists());
+        check(&ClipTokenizer::load(&families.join(folder)).unwrap(), &golden[rows]);
+    }
+}
+
+#[test]
+fn a_tokenizer_json_of_another_kind_is_refused() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families/lcm/tokenizer/tokenizer.json");
+    let whole: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let error = |change: &dyn Fn(&mut Value)| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut whole = whole.clone();
+        change(&mut whole);
+        std::fs::write(folder.path().join("tokenizer.json"), whole.to_string()).unwrap();
+        ClipTokenizer::load(folder.path()).err().unwrap().to_string()
+    };
+    assert!(error(&|whole| whole["model"]["type"] = "Unigram".into()).contains("byte-pair"));
+    assert!(error(&|whole| whole["model"]["merges"][3] = "abc".into()).contains("merge 4 is not a pair"));
+    assert!(error(&|whole| whole["added_tokens"][0]["content"] = "<my-style>".into()).contains("`<my-style>`"));
+    assert!(error(&|whole| whole["model"] = Value::Null).contains("tokenizer.json"));
+}
+
+#[test]
 fn what_is_cut_is_said() {
     let tokenizer = ClipTokenizer::load(&shapes()).unwrap();
     let tokens = tokenizer.encode(&format!("{}a green heart", "red ".repeat(75))).unwrap();
