@@ -20,7 +20,17 @@ fn install(provider: &str, ui: &mut Ui) -> Result<Exit, CliError> {
         let text = match step {
             InstallStep::AlreadyThere { .. } => "already installed".to_owned(),
             InstallStep::Waiting => "another process is installing it: waiting".to_owned(),
-            InstallStep::Downloading { package, of, .. } => format!("downloading {package} ({} MB)", of / 1_000_000),
+            InstallStep::Needs { size, peak, free } => {
+                let free = free.map_or_else(String::new, |free| format!(", of {} free", megabytes(free)));
+                format!(
+                    "{} to download, {} installed; {} of disk while installing{free}",
+                    megabytes(size.download),
+                    megabytes(size.installed),
+                    megabytes(peak)
+                )
+            }
+            InstallStep::Kept { package } => format!("{package} is here from an install that did not finish"),
+            InstallStep::Downloading { package, of, .. } => format!("downloading {package} ({})", megabytes(of)),
             InstallStep::Verifying => "checking its digest".to_owned(),
             InstallStep::Unpacking => "unpacking".to_owned(),
         };
@@ -32,6 +42,10 @@ fn install(provider: &str, ui: &mut Ui) -> Result<Exit, CliError> {
     .map_err(|error| from_runtime(&error))?;
     ui.data(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
 fn list(ui: &mut Ui) -> Result<Exit, CliError> {

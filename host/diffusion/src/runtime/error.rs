@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::package::{PACKAGE_VERSION, Provider};
+use super::package::Provider;
 use super::search::DYLIB_VARIABLE;
 use super::version::{MINIMUM, Version};
 
@@ -11,7 +11,7 @@ use super::version::{MINIMUM, Version};
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// Nothing anywhere.
-    #[error("no ONNX Runtime library found; looked at {}", searched.join(", "))]
+    #[error("no ONNX Runtime library{} found; looked at {}", that_knows(*provider), searched.join(", "))]
     Missing {
         /// For which provider.
         provider: Provider,
@@ -56,7 +56,7 @@ pub enum RuntimeError {
     },
 
     /// Nobody publishes the library for this machine.
-    #[error("there is no ONNX Runtime {PACKAGE_VERSION} package with {provider} for {os} on {arch}")]
+    #[error("nobody publishes ONNX Runtime with {provider} for {os} on {arch}")]
     UnsupportedPlatform {
         /// The provider.
         provider: Provider,
@@ -64,13 +64,6 @@ pub enum RuntimeError {
         os: String,
         /// Architecture.
         arch: String,
-    },
-
-    /// The provider's package has not reached the version difftest needs.
-    #[error("the {provider} package of ONNX Runtime has not been published in version {MINIMUM} or newer")]
-    NotPublished {
-        /// The provider.
-        provider: Provider,
     },
 
     /// Neither the variable nor the platform tells where data goes.
@@ -85,12 +78,14 @@ pub enum RuntimeError {
     },
 
     /// The package client gave up.
-    #[error("`{client}` could not download {package} {PACKAGE_VERSION}: {reason}")]
+    #[error("`{client}` could not download {package} {version}: {reason}")]
     Download {
         /// Its command line, without arguments.
         client: String,
         /// What it was asked for.
         package: &'static str,
+        /// In which version.
+        version: &'static str,
         /// Its own last word.
         reason: String,
         /// Whether its words look like a network that is not there.
@@ -123,6 +118,17 @@ pub enum RuntimeError {
         /// What the archive reader says.
         #[source]
         source: zip::result::ZipError,
+    },
+
+    /// It would not fit, known before anything was downloaded.
+    #[error("{} MB are needed on the disk of {}, and {} MB are free", needed / 1_000_000, path.display(), free / 1_000_000)]
+    NoSpace {
+        /// The folder that would be written to.
+        path: PathBuf,
+        /// Bytes needed while installing.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
     },
 
     /// No space is left.
@@ -162,7 +168,7 @@ impl RuntimeError {
             Self::UnsupportedPlatform { provider: Provider::Cpu, .. } => {
                 format!("build ONNX Runtime {MINIMUM} or newer from source and point {DYLIB_VARIABLE} at the library")
             }
-            Self::UnsupportedPlatform { .. } | Self::NotPublished { .. } => {
+            Self::UnsupportedPlatform { .. } => {
                 "run `difftest runtime install cpu` and use `--device cpu`".to_owned()
             }
             Self::NoDataFolder => format!("set {} to a folder", super::DATA_DIR_VARIABLE),
@@ -172,8 +178,8 @@ impl RuntimeError {
                  machine and set PIP_FIND_LINKS to its folder and PIP_NO_INDEX to 1"
                     .to_owned()
             }
-            Self::Download { package, .. } => {
-                format!("see what the client said; its package index must offer {package} {PACKAGE_VERSION}")
+            Self::Download { package, version, .. } => {
+                format!("see what the client said; its package index must offer {package} {version}")
             }
             Self::WrongDigest { .. } => "do not use it: the package index or a mirror serves a file that was changed; \
                  `python3 -m pip cache purge` rules out a damaged cache"
@@ -181,7 +187,7 @@ impl RuntimeError {
             Self::NoLibrary { .. } | Self::Archive { .. } => {
                 format!("point {DYLIB_VARIABLE} at a library of your own, and report this")
             }
-            Self::DiskFull { .. } => {
+            Self::DiskFull { .. } | Self::NoSpace { .. } => {
                 format!("free some space, or set {} to a folder on another disk", super::DATA_DIR_VARIABLE)
             }
             Self::Io { .. } => {
@@ -197,5 +203,13 @@ impl RuntimeError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
             _ => Self::Io { action, path, source },
         }
+    }
+}
+
+fn that_knows(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Cpu => "",
+        Provider::Cuda => " with CUDA",
+        Provider::OpenVino => " with the OpenVINO plugin beside it",
     }
 }

@@ -1,25 +1,28 @@
-//! From a pinned package to a folder that [`super::find`] looks at.
+//! From pinned packages to a folder that [`super::find`] looks at.
+//!
+//! ```text
+//! for each wheel: kept from a killed install, or pip -> .unfinished-*/ -> digest -> downloaded/
+//! all of them:    unpacked -> .unfinished-*/ -> renamed to onnxruntime-VERSION-PROVIDER/
+//! ```
 
-use std::env::consts::DLL_SUFFIX;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use difftest_core::digest::{Digest, Hasher};
 use tempfile::TempDir;
-use zip::ZipArchive;
 
 use super::error::RuntimeError;
-use super::package::{Provider, Wheel};
+use super::package::{InstallSize, Provider, Wheel};
 use super::pip::Client;
-use super::search::{is_main_library, main_library};
-use super::{data_folder, provider_folder, runtimes_folder};
+use super::search::main_library;
+use super::unpack::{name_of, unpack, verify};
+use super::{data_folder, nvidia, provider_folder, runtimes_folder};
 
 /// Folders of unfinished installs start with it.
 const UNFINISHED: &str = ".unfinished-";
 
-/// Where the libraries lie in the package.
-const LIBRARIES: &str = "onnxruntime/capi/";
+/// Holds the wheels that arrived whole until all of them have: what a killed install has downloaded is not downloaded again.
+const DOWNLOADED: &str = "downloaded";
 
 /// What an install is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,15 @@ pub enum InstallStep {
     },
     /// Another process is installing; its result will be used.
     Waiting,
+    /// What it takes, told before anything is downloaded.
+    Needs {
+        /// Download and final size.
+        size: InstallSize,
+        /// Bytes that the disk needs while installing.
+        peak: u64,
+        /// Bytes free there, where the system tells.
+        free: Option<u64>,
+    },
     /// Told again and again while bytes arrive.
     Downloading {
         /// Name of the Python package.
@@ -41,6 +53,11 @@ pub enum InstallStep {
         bytes: u64,
         /// Bytes in all.
         of: u64,
+    },
+    /// A killed install has left this package whole.
+    Kept {
+        /// Name of the Python package.
+        package: &'static str,
     },
     /// Comparing the digest with the pinned one.
     Verifying,
@@ -58,17 +75,18 @@ pub fn install(provider: Provider, progress: &mut dyn FnMut(InstallStep)) -> Res
 
 /// Installs the library of `provider` below that data folder.
 ///
-/// Safe to call from several processes at the same time, and to kill at any moment: the next install cleans up.
+/// Safe to call from several processes at the same time, and to kill at any moment: nothing half-done is ever used, and the
+/// next install goes on with the packages that arrived whole.
 ///
 /// # Errors
-/// The platform or provider has no package; no package client works or it fails, as it does without a network; the digest is
-/// not the pinned one; the disk is full or the folder cannot be written.
+/// The platform or provider has no package; no package client works or it fails, as it does without a network; a digest is
+/// not the pinned one; the disk is or would be full, or the folder cannot be written.
 pub fn install_in(
     data_folder: &Path,
     provider: Provider,
     progress: &mut dyn FnMut(InstallStep),
 ) -> Result<PathBuf, RuntimeError> {
-    let wheel = Wheel::for_this_machine(provider)?;
+    let wheels = Wheel::for_this_machine(provider)?;
     let destination = provider_folder(data_folder, provider);
     if let Some(path) = complete(&destination, provider) {
         progress(InstallStep::AlreadyThere { path: path.clone() });
@@ -84,10 +102,42 @@ pub fn install_in(
         return Ok(path);
     }
     remove_leftovers(&runtimes);
+    let kept = runtimes.join(DOWNLOADED);
+    fs::create_dir_all(&kept).map_err(RuntimeError::io("create", &kept))?;
+    check_space(&kept, wheels, progress)?;
 
-    let client = Client::find()?;
+    let unpacked = scratch(&runtimes)?;
+    let mut client = None;
+    for wheel in wheels {
+        let file = fetch(wheel, &kept, &runtimes, &mut client, progress)?;
+        progress(InstallStep::Unpacking);
+        unpack(&file, wheel, unpacked.path())?;
+    }
+    publish(unpacked, &destination)?;
+    // only there to be found by a next install, which has nothing left to do
+    let _ = fs::remove_dir_all(&kept);
+    complete(&destination, provider).ok_or_else(|| RuntimeError::NoLibrary { file: name_of(&destination) })
+}
+
+/// The verified wheel below `kept`, downloaded unless it is there.
+fn fetch(
+    wheel: &Wheel,
+    kept: &Path,
+    runtimes: &Path,
+    client: &mut Option<Client>,
+    progress: &mut dyn FnMut(InstallStep),
+) -> Result<PathBuf, RuntimeError> {
+    let place = kept.join(wheel.file());
+    if place.is_file() && verify(&place, wheel.sha256).is_ok() {
+        progress(InstallStep::Kept { package: wheel.package });
+        return Ok(place);
+    }
+    let client = match client {
+        Some(client) => client,
+        None => client.insert(Client::find()?),
+    };
     let named = client.to_string();
-    let download = scratch(&runtimes)?;
+    let download = scratch(runtimes)?;
     let downloading = |bytes: u64| InstallStep::Downloading {
         package: wheel.package,
         client: named.clone(),
@@ -97,21 +147,33 @@ pub fn install_in(
     progress(downloading(0));
     let file = client.download(wheel, download.path(), &mut |bytes| progress(downloading(bytes)))?;
     progress(downloading(wheel.bytes));
-
     progress(InstallStep::Verifying);
     verify(&file, wheel.sha256)?;
-    progress(InstallStep::Unpacking);
-    let unpacked = scratch(&runtimes)?;
-    unpack(&file, unpacked.path())?;
-    publish(unpacked, &destination)?;
-    complete(&destination, provider).ok_or_else(|| RuntimeError::NoLibrary { file: name_of(&file) })
+    fs::rename(&file, &place).map_err(RuntimeError::io("keep", &place))?;
+    Ok(place)
+}
+
+/// All wheels lie beside all that is unpacked from them, and the client holds one of them twice.
+fn check_space(kept: &Path, wheels: &[Wheel], progress: &mut dyn FnMut(InstallStep)) -> Result<(), RuntimeError> {
+    let size = InstallSize::of_wheels(wheels);
+    let largest = wheels.iter().map(|wheel| wheel.bytes).max().unwrap_or(0);
+    let already: u64 = wheels.iter().filter_map(|wheel| fs::metadata(kept.join(wheel.file())).ok()).map(|m| m.len()).sum();
+    let peak = (size.download + largest + size.installed).saturating_sub(already);
+    let free = fs4::available_space(kept).ok();
+    progress(InstallStep::Needs { size, peak, free });
+    match free {
+        Some(free) if free < peak => Err(RuntimeError::NoSpace { path: kept.to_owned(), needed: peak, free }),
+        _ => Ok(()),
+    }
 }
 
 /// The library in a folder that holds everything the provider needs. Folders come into being by one rename, so what is
 /// missing was taken away later.
 fn complete(folder: &Path, provider: Provider) -> Option<PathBuf> {
     let companion = provider.companion().map(|name| folder.join(name));
-    companion.is_none_or(|path| path.is_file()).then(|| main_library(folder)).flatten()
+    let there = companion.is_none_or(|path| path.is_file());
+    let served = provider != Provider::Cuda || nvidia::complete(folder);
+    (there && served).then(|| main_library(folder)).flatten()
 }
 
 /// One install at a time; the lock goes with the process that holds it.
@@ -146,54 +208,6 @@ fn scratch(runtimes: &Path) -> Result<TempDir, RuntimeError> {
     folder.map_err(RuntimeError::io("create a folder in", runtimes))
 }
 
-/// Compares the SHA-256 of a file with the pinned one.
-pub(super) fn verify(file: &Path, pinned: &str) -> Result<(), RuntimeError> {
-    let mut reader = File::open(file).map_err(RuntimeError::io("open", file))?;
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => hasher.update(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(RuntimeError::io("read", file)(error)),
-        }
-    }
-    let actual: Digest = hasher.finish();
-    if actual.to_string() == pinned {
-        return Ok(());
-    }
-    Err(RuntimeError::WrongDigest { file: name_of(file), expected: pinned.to_owned(), actual: actual.to_string() })
-}
-
-/// Unpacks the shared libraries of ONNX Runtime, without the Python module that is twice as large.
-pub(super) fn unpack(wheel: &Path, folder: &Path) -> Result<(), RuntimeError> {
-    let archive_error = |source| RuntimeError::Archive { file: name_of(wheel), source };
-    let file = File::open(wheel).map_err(RuntimeError::io("open", wheel))?;
-    let mut archive = ZipArchive::new(file).map_err(archive_error)?;
-    let mut has_main_library = false;
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(archive_error)?;
-        let name = entry.name().map_err(archive_error)?.into_owned();
-        let Some(name) = name.strip_prefix(LIBRARIES).filter(|name| is_library(name)) else { continue };
-        has_main_library |= is_main_library(name);
-        let path = folder.join(name);
-        let mut output = File::create(&path).map_err(RuntimeError::io("create", &path))?;
-        io::copy(&mut entry, &mut output).map_err(RuntimeError::io("write", &path))?;
-        // on the disk before the rename makes it count
-        output.sync_all().map_err(RuntimeError::io("write", &path))?;
-    }
-    if has_main_library { Ok(()) } else { Err(RuntimeError::NoLibrary { file: name_of(wheel) }) }
-}
-
-/// `libonnxruntime.so.1.31.1`, `libonnxruntime_providers_shared.so`, `onnxruntime.dll`, ...; not TensorRT's, which nobody asked for.
-/// Names with a slash are none, so no name leads out of the folder.
-fn is_library(name: &str) -> bool {
-    let provider = name.strip_prefix("lib").unwrap_or(name).strip_prefix("onnxruntime_providers_");
-    let is_provider = provider.is_some_and(|rest| !rest.starts_with("tensorrt") && rest.ends_with(DLL_SUFFIX));
-    !name.contains(['/', '\\']) && (is_main_library(name) || is_provider)
-}
-
 /// Gives the folder its final name. Somebody else's complete folder is as good; a damaged one is replaced.
 fn publish(unpacked: TempDir, destination: &Path) -> Result<(), RuntimeError> {
     if destination.exists() {
@@ -210,8 +224,4 @@ fn publish(unpacked: TempDir, destination: &Path) -> Result<(), RuntimeError> {
     // nothing is left to remove under its old name
     let _ = unpacked.keep();
     Ok(())
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! find:     ORT_DYLIB_PATH -> next to the binary -> data folder -> an installed `onnxruntime` Python package
-//! install:  pin for provider and platform -> pip download -> SHA-256 -> unpack the libraries -> rename into the data folder
+//! install:  pins for provider and platform -> [ pip download -> SHA-256 -> unpack the libraries ] -> rename into the data folder
 //! ```
 //!
 //! Invariants: nothing unverified is ever unpacked; a folder under its final name is complete; two installs at the same time end
@@ -14,18 +14,21 @@
 
 mod error;
 mod install;
+pub mod nvidia;
 mod package;
+mod pins;
 mod pip;
 mod search;
 #[cfg(test)]
 mod tests;
+mod unpack;
 mod version;
 
 use std::path::{Path, PathBuf};
 
 pub use error::RuntimeError;
 pub use install::{InstallStep, install, install_in};
-pub use package::{PACKAGE_VERSION, Provider};
+pub use package::{InstallSize, PACKAGE_VERSION, Provider};
 pub use search::{DYLIB_VARIABLE, RuntimeLibrary, Search, Source};
 pub use version::{MINIMUM, Version};
 

@@ -1,12 +1,10 @@
-//! Which package holds the library for which provider and platform, pinned by digest.
-//!
-//! To move to another version: change [`PACKAGE_VERSION`], download each wheel with the arguments of the `pip` module, and
-//! put its SHA-256 and its length here.
+//! Which packages hold the libraries for which provider and platform; the packages themselves are in `pins`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::error::RuntimeError;
+use super::pins::PINS;
 
 /// The version of ONNX Runtime that [`install`](super::install()) installs.
 pub const PACKAGE_VERSION: &str = "1.31.1";
@@ -16,9 +14,9 @@ pub const PACKAGE_VERSION: &str = "1.31.1";
 pub enum Provider {
     /// The processor; on macOS the same library holds CoreML.
     Cpu,
-    /// NVIDIA GPUs. Needs the CUDA 13 and cuDNN 9 libraries at run time.
+    /// NVIDIA GPUs. Its install brings the CUDA 13 and cuDNN 9 libraries; the driver has to be there.
     Cuda,
-    /// Intel processors and GPUs.
+    /// Intel processors and GPUs: a plugin that is registered into the `Cpu` library, and OpenVINO itself.
     OpenVino,
 }
 
@@ -32,8 +30,8 @@ impl Provider {
             (Self::Cpu, _) => None,
             (Self::Cuda, "windows") => Some("onnxruntime_providers_cuda.dll"),
             (Self::Cuda, _) => Some("libonnxruntime_providers_cuda.so"),
-            (Self::OpenVino, "windows") => Some("onnxruntime_providers_openvino.dll"),
-            (Self::OpenVino, _) => Some("libonnxruntime_providers_openvino.so"),
+            (Self::OpenVino, "windows") => Some("onnxruntime_providers_openvino_plugin.dll"),
+            (Self::OpenVino, _) => Some("libonnxruntime_providers_openvino_plugin.so"),
         }
     }
 }
@@ -62,65 +60,78 @@ impl FromStr for Provider {
 pub(super) struct Wheel {
     /// Name of the Python package.
     pub(super) package: &'static str,
+    /// Its version.
+    pub(super) version: &'static str,
     /// The platform tag that pip selects it by.
     pub(super) platform: &'static str,
-    /// SHA-256 in hex.
-    pub(super) sha256: &'static str,
+    /// The folder in the wheel that holds the libraries, ending in a slash.
+    pub(super) folder: &'static str,
     /// Length in bytes, for progress.
     pub(super) bytes: u64,
+    /// Length in bytes of the files that are taken from it.
+    pub(super) unpacked: u64,
+    /// SHA-256 in hex.
+    pub(super) sha256: &'static str,
 }
 
-/// `(provider, operating system, architecture)` as in [`std::env::consts`], and the wheel.
-type Pin = (Provider, &'static str, &'static str, Wheel);
-
-#[rustfmt::skip]
-const PINS: [Pin; 7] = [
-    (Provider::Cpu, "linux", "x86_64", Wheel {
-        package: "onnxruntime", platform: "manylinux_2_28_x86_64", bytes: 23_760_988,
-        sha256: "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536",
-    }),
-    (Provider::Cpu, "linux", "aarch64", Wheel {
-        package: "onnxruntime", platform: "manylinux_2_28_aarch64", bytes: 21_420_803,
-        sha256: "0b9a492176886992e0e875f06bc0367e333f5fff11711a2d642e18b02f3009cc",
-    }),
-    (Provider::Cpu, "macos", "aarch64", Wheel {
-        package: "onnxruntime", platform: "macosx_14_0_arm64", bytes: 20_882_125,
-        sha256: "96dd2564b10ea7153ad9c207e7cd8e5917cb3ba521e0e0a62ac03486fdc8d56c",
-    }),
-    (Provider::Cpu, "windows", "x86_64", Wheel {
-        package: "onnxruntime", platform: "win_amd64", bytes: 14_888_466,
-        sha256: "ae8a9a351efda685cc59a66226cdefaa37a126c1d66872ca23a2de9425326130",
-    }),
-    (Provider::Cpu, "windows", "aarch64", Wheel {
-        package: "onnxruntime", platform: "win_arm64", bytes: 14_740_724,
-        sha256: "fe8b9ac1ae8e894e12c47ee82e4f6dfc1835768133687257866469fda80d0bf1",
-    }),
-    (Provider::Cuda, "linux", "x86_64", Wheel {
-        package: "onnxruntime-gpu", platform: "manylinux_2_28_x86_64", bytes: 255_569_273,
-        sha256: "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7",
-    }),
-    (Provider::Cuda, "windows", "x86_64", Wheel {
-        package: "onnxruntime-gpu", platform: "win_amd64", bytes: 168_098_228,
-        sha256: "2bb1e9373baba88f6415257f5b6a589d23e23c16004f7d89adf4344eada5749e",
-    }),
-];
+/// Files that nothing here asks for: bindings of Python, TensorRT, wrappers with the interface of other libraries, and
+/// second names of one file.
+const UNUSED: [&str; 5] = ["pybind11", "tensorrt", "nvblas", "cufftw", "openvino_plugin.so."];
 
 impl Wheel {
-    /// The wheel for a provider on the machine this program was built for.
-    pub(super) fn for_this_machine(provider: Provider) -> Result<Self, RuntimeError> {
+    /// The wheels for a provider on the machine this program was built for.
+    pub(super) fn for_this_machine(provider: Provider) -> Result<&'static [Self], RuntimeError> {
         Self::for_machine(provider, std::env::consts::OS, std::env::consts::ARCH)
     }
 
-    pub(super) fn for_machine(provider: Provider, os: &str, arch: &str) -> Result<Self, RuntimeError> {
-        if provider == Provider::OpenVino {
-            // its package lags behind: 1.24.1 is the newest one
-            return Err(RuntimeError::NotPublished { provider });
-        }
+    pub(super) fn for_machine(provider: Provider, os: &str, arch: &str) -> Result<&'static [Self], RuntimeError> {
         let pin = PINS.iter().find(|pin| (pin.0, pin.1, pin.2) == (provider, os, arch));
         pin.map(|pin| pin.3).ok_or_else(|| RuntimeError::UnsupportedPlatform {
             provider,
             os: os.to_owned(),
             arch: arch.to_owned(),
         })
+    }
+
+    /// What it is kept under between its download and the end of the install.
+    pub(super) fn file(&self) -> String {
+        format!("{}-{}-{}.whl", self.package, self.version, self.platform)
+    }
+
+    /// The file name that an entry of the wheel is unpacked to; `None` for what is left out, and for entries that would
+    /// land anywhere but in the folder itself.
+    pub(super) fn taken<'n>(&self, entry: &'n str) -> Option<&'n str> {
+        let name = entry.strip_prefix(self.folder)?;
+        let library = [".so", ".dylib", ".dll"].iter().any(|suffix| name.ends_with(suffix)) || name.contains(".so.");
+        // kernels that OpenVINO has tuned for GPUs, which it looks for beside itself
+        let data = name == "cache.json";
+        let plain = !name.contains(['/', '\\']) && !UNUSED.iter().any(|unused| name.contains(unused));
+        ((library || data) && plain).then_some(name)
+    }
+}
+
+/// What an install moves and keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstallSize {
+    /// Bytes to download.
+    pub download: u64,
+    /// Bytes that the installed libraries take.
+    pub installed: u64,
+}
+
+impl InstallSize {
+    /// Of a provider on this machine.
+    ///
+    /// # Errors
+    /// [`RuntimeError::UnsupportedPlatform`] where nobody publishes it for this machine.
+    pub fn of(provider: Provider) -> Result<Self, RuntimeError> {
+        Ok(Self::of_wheels(Wheel::for_this_machine(provider)?))
+    }
+
+    pub(super) fn of_wheels(wheels: &[Wheel]) -> Self {
+        Self {
+            download: wheels.iter().map(|wheel| wheel.bytes).sum(),
+            installed: wheels.iter().map(|wheel| wheel.unpacked).sum(),
+        }
     }
 }

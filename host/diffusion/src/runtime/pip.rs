@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::RuntimeError;
-use super::package::{PACKAGE_VERSION, Wheel};
+use super::package::Wheel;
 
 /// Ways to call Python 3.
 pub(super) const PYTHONS: &[&[&str]] =
@@ -56,7 +56,7 @@ impl Client {
     /// Downloads `wheel` into `folder`, which is empty, and returns its path. `progress` is told the bytes so far.
     pub(super) fn download(
         &self,
-        wheel: Wheel,
+        wheel: &Wheel,
         folder: &Path,
         progress: &mut dyn FnMut(u64),
     ) -> Result<PathBuf, RuntimeError> {
@@ -68,7 +68,7 @@ impl Client {
             .args(["--progress-bar", "off", "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312"])
             .args(["--platform", wheel.platform, "--dest"])
             .arg(folder)
-            .arg(format!("{}=={PACKAGE_VERSION}", wheel.package))
+            .arg(format!("{}=={}", wheel.package, wheel.version))
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         // pip writes what arrives below its temporary folder: there it can be watched, and goes away with ours
@@ -78,6 +78,7 @@ impl Client {
         let failed = |reason: String| RuntimeError::Download {
             client: self.to_string(),
             package: wheel.package,
+            version: wheel.version,
             offline: is_offline(&reason),
             reason: last_word(&reason),
         };

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::install::{unpack, verify};
 use super::package::Wheel;
+use super::unpack::{unpack, verify};
 use super::*;
 
 /// The name of the main library of that version, as packages on this operating system have it.
@@ -36,6 +36,10 @@ fn wheel(folder: &TempDir, entries: &[&str]) -> PathBuf {
     }
     writer.finish().unwrap();
     path
+}
+
+fn main_wheel() -> &'static Wheel {
+    &Wheel::for_this_machine(Provider::Cpu).unwrap()[0]
 }
 
 #[test]
@@ -160,7 +164,7 @@ fn only_libraries_are_unpacked_and_only_into_the_folder() {
     let file = wheel(&folder, &entries.each_ref().map(String::as_str));
     let unpacked = folder.path().join("unpacked");
     fs::create_dir(&unpacked).unwrap();
-    unpack(&file, &unpacked).unwrap();
+    unpack(&file, main_wheel(), &unpacked).unwrap();
     let mut names: Vec<_> =
         unpacked.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -174,7 +178,7 @@ fn broken_packages_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = wheel(&folder, &["onnxruntime/__init__.py"]);
     assert!(
-        matches!(unpack(&file, folder.path()), Err(RuntimeError::NoLibrary { file }) if file == "onnxruntime-test.whl")
+        matches!(unpack(&file, main_wheel(), folder.path()), Err(RuntimeError::NoLibrary { file }) if file == "onnxruntime-test.whl")
     );
 
     let digest = difftest_core::digest::Digest::of(&fs::read(&file).unwrap()).to_string();
@@ -184,13 +188,47 @@ fn broken_packages_are_named() {
     fs::write(&file, bytes).unwrap();
     let error = verify(&file, &digest).unwrap_err();
     assert!(matches!(&error, RuntimeError::WrongDigest { expected, .. } if *expected == digest), "{error}");
-    assert!(matches!(unpack(&file, folder.path()), Err(RuntimeError::Archive { .. })));
+    assert!(matches!(unpack(&file, main_wheel(), folder.path()), Err(RuntimeError::Archive { .. })));
+}
+
+#[test]
+fn every_install_is_pinned_and_starts_with_the_main_library() {
+    for (provider, os, arch, wheels) in super::pins::PINS {
+        let what = format!("{provider} on {os} {arch}");
+        assert_eq!(wheels[0].version, PACKAGE_VERSION, "{what}");
+        assert!(wheels[0].package.starts_with("onnxruntime"), "{what}");
+        for wheel in wheels {
+            assert!(wheel.sha256.len() == 64 && wheel.folder.ends_with('/'), "{what}: {}", wheel.package);
+        }
+    }
+    let size = InstallSize::of_wheels(Wheel::for_machine(Provider::Cuda, "linux", "x86_64").unwrap());
+    assert!(size.download > 1_500_000_000 && size.installed > size.download, "{size:?}");
+}
+
+#[test]
+fn a_wheel_gives_its_libraries_and_nothing_else() {
+    let [main, cublas, ..] = Wheel::for_machine(Provider::Cuda, "linux", "x86_64").unwrap() else { unreachable!() };
+    assert_eq!(main.taken("onnxruntime/capi/libonnxruntime_providers_cuda.so"), Some("libonnxruntime_providers_cuda.so"));
+    assert_eq!(main.taken("onnxruntime/capi/libonnxruntime_providers_tensorrt.so"), None);
+    assert_eq!(cublas.taken("nvidia/cu13/lib/libcublasLt.so.13"), Some("libcublasLt.so.13"));
+    for left in ["nvidia/cu13/lib/libnvblas.so.13", "nvidia/cu13/include/cublas.h", "nvidia/cu13/lib/../../x.so.1"] {
+        assert_eq!(cublas.taken(left), None, "{left}");
+    }
+    let [_, openvino] = Wheel::for_machine(Provider::OpenVino, "linux", "x86_64").unwrap() else { unreachable!() };
+    let plugin = "libonnxruntime_providers_openvino_plugin.so";
+    assert_eq!(openvino.taken(&format!("onnxruntime_ep_openvino/{plugin}")), Some(plugin));
+    assert_eq!(openvino.taken(&format!("onnxruntime_ep_openvino/{plugin}.1.8.1")), None, "a second name of the same");
+    assert_eq!(openvino.taken("onnxruntime_ep_openvino/libopenvino.so.2641"), Some("libopenvino.so.2641"));
+    assert_eq!(openvino.taken("onnxruntime_ep_openvino/__init__.py"), None);
 }
 
 #[test]
 fn what_is_not_published_is_refused_before_anything_is_downloaded() {
-    let error = Wheel::for_machine(Provider::OpenVino, "linux", "x86_64").unwrap_err();
-    assert!(matches!(error, RuntimeError::NotPublished { .. }), "{error}");
+    for (provider, os, arch) in [(Provider::OpenVino, "linux", "aarch64"), (Provider::OpenVino, "macos", "aarch64")] {
+        let error = Wheel::for_machine(provider, os, arch).unwrap_err();
+        assert!(matches!(error, RuntimeError::UnsupportedPlatform { .. }), "{error}");
+        assert!(error.hint().contains("--device cpu"), "{}", error.hint());
+    }
     let error = Wheel::for_machine(Provider::Cuda, "macos", "aarch64").unwrap_err();
     assert!(error.to_string().contains("cuda for macos on aarch64"), "{error}");
     let error = "gpu".parse::<Provider>().unwrap_err();
