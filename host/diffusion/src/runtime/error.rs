@@ -168,9 +168,7 @@ impl RuntimeError {
             Self::UnsupportedPlatform { provider: Provider::Cpu, .. } => {
                 format!("build ONNX Runtime {MINIMUM} or newer from source and point {DYLIB_VARIABLE} at the library")
             }
-            Self::UnsupportedPlatform { .. } => {
-                "run `difftest runtime install cpu` and use `--device cpu`".to_owned()
-            }
+            Self::UnsupportedPlatform { .. } => "run `difftest runtime install cpu` and use `--device cpu`".to_owned(),
             Self::NoDataFolder => format!("set {} to a folder", super::DATA_DIR_VARIABLE),
             Self::NoClient { .. } => "install Python 3 with pip, or uv; it is needed for this download only".to_owned(),
             Self::Download { offline: true, .. } => {

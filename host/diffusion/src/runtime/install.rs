@@ -157,7 +157,8 @@ fn fetch(
 fn check_space(kept: &Path, wheels: &[Wheel], progress: &mut dyn FnMut(InstallStep)) -> Result<(), RuntimeError> {
     let size = InstallSize::of_wheels(wheels);
     let largest = wheels.iter().map(|wheel| wheel.bytes).max().unwrap_or(0);
-    let already: u64 = wheels.iter().filter_map(|wheel| fs::metadata(kept.join(wheel.file())).ok()).map(|m| m.len()).sum();
+    let already: u64 =
+        wheels.iter().filter_map(|wheel| fs::metadata(kept.join(wheel.file())).ok()).map(|m| m.len()).sum();
     let peak = (size.download + largest + size.installed).saturating_sub(already);
     let free = fs4::available_space(kept).ok();
     progress(InstallStep::Needs { size, peak, free });

@@ -208,7 +208,10 @@ fn every_install_is_pinned_and_starts_with_the_main_library() {
 #[test]
 fn a_wheel_gives_its_libraries_and_nothing_else() {
     let [main, cublas, ..] = Wheel::for_machine(Provider::Cuda, "linux", "x86_64").unwrap() else { unreachable!() };
-    assert_eq!(main.taken("onnxruntime/capi/libonnxruntime_providers_cuda.so"), Some("libonnxruntime_providers_cuda.so"));
+    assert_eq!(
+        main.taken("onnxruntime/capi/libonnxruntime_providers_cuda.so"),
+        Some("libonnxruntime_providers_cuda.so")
+    );
     assert_eq!(main.taken("onnxruntime/capi/libonnxruntime_providers_tensorrt.so"), None);
     assert_eq!(cublas.taken("nvidia/cu13/lib/libcublasLt.so.13"), Some("libcublasLt.so.13"));
     for left in ["nvidia/cu13/lib/libnvblas.so.13", "nvidia/cu13/include/cublas.h", "nvidia/cu13/lib/../../x.so.1"] {
