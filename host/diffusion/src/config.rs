@@ -113,9 +113,16 @@ impl ConfigReader {
     /// It has another value.
     pub fn only(&mut self, key: &str, implemented: &[Value]) -> Result<()> {
         match self.left.remove(key) {
-            Some(value) if !implemented.iter().any(|known| same(known, &value)) => Err(self.unsupported(key, &value)),
+            Some(value) if !implemented.iter().any(|known| same(known, &value)) => {
+                Err(self.unsupported(key, &value, implemented))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Takes the raw value of `key`; unlike elsewhere, null and absence are told apart.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.left.remove(key)
     }
 
     /// The value of `key`, which stays.
@@ -153,14 +160,22 @@ impl ConfigReader {
             !key.starts_with('_') && !value.is_null() && **value != Value::Bool(false)
         };
         match self.left.iter().find(asks) {
-            Some((key, value)) => Err(self.unsupported(key, value)),
+            Some((key, value)) => Err(self.unsupported(key, value, &[])),
             None => Ok(()),
         }
     }
 
-    /// The error for a value that is understood but not implemented.
-    pub fn unsupported(&self, key: &str, value: &Value) -> Error {
-        Error::Unsupported { path: self.path.clone(), key: format!("{}{key}", self.prefix), value: value.to_string() }
+    /// The error for a value that is understood but not implemented, as `supported` ones are.
+    pub fn unsupported(&self, key: &str, value: &Value, supported: &[Value]) -> Error {
+        let supported: Vec<String> = supported.iter().map(Value::to_string).collect();
+        let supported =
+            if supported.is_empty() { String::new() } else { format!(" (supported: {})", supported.join(", ")) };
+        Error::Unsupported {
+            path: self.path.clone(),
+            key: format!("{}{key}", self.prefix),
+            value: value.to_string(),
+            supported,
+        }
     }
 
     /// The error for a value that makes no sense.

@@ -40,7 +40,7 @@ pub enum Error {
         found: String,
     },
     /// A config value, or a key not known here, asks for a network that is not implemented.
-    #[error("{}: {key} = {value} is not supported", path.display())]
+    #[error("{}: {key} = {value} is not supported{supported}", path.display())]
     Unsupported {
         /// The config file.
         path: PathBuf,
@@ -48,6 +48,8 @@ pub enum Error {
         key: String,
         /// The value as JSON.
         value: String,
+        /// ` (supported: ...)` with values that would do, or nothing for a key that is not known here.
+        supported: String,
     },
     /// No weights in a readable format lie in the folder.
     #[error("no safetensors weights in {} (looked for {tried}){hint}", folder.display())]

@@ -10,6 +10,7 @@ pub use config::{Activation, PooledToken, TextConfig, TowerConfig, VisionConfig}
 use crate::error::Result;
 use crate::graph::layers::{ConvShape, Net};
 use crate::onnx::{Attribute, Dim, ElementType, Tensor};
+use crate::session::Precision;
 use crate::weights::Weights;
 
 /// What a text graph gives; layers that none of it needs are left out.
@@ -35,11 +36,16 @@ pub struct HiddenState {
 ///
 /// # Errors
 /// Weights that do not fit the config.
-pub fn text_tower(config: &TextConfig, outputs: TextOutputs, weights: &mut Weights) -> Result<Vec<u8>> {
+pub fn text_tower(
+    config: &TextConfig,
+    outputs: TextOutputs,
+    precision: Precision,
+    weights: &mut Weights,
+) -> Result<Vec<u8>> {
     let TowerConfig { width, epsilon, .. } = config.tower;
     // transformers 5 writes a bare text model without the name of the half.
     let root = if weights.contains("text_model.final_layer_norm.weight") { "text_model." } else { "" };
-    let mut net = Net::new(weights);
+    let mut net = Net::new(weights, precision);
     let ids = net.graph.input("ids", ElementType::I64, &[Dim::Named("batch"), Dim::Fixed(config.length)]);
     let tokens = format!("{root}embeddings.token_embedding.weight");
     let tokens = net.embedding(&tokens, &ids, [config.vocabulary, width])?;
@@ -52,7 +58,7 @@ pub fn text_tower(config: &TextConfig, outputs: TextOutputs, weights: &mut Weigh
         x = encoder(&mut net, &at, x, &config.tower, 0..layer, true)?;
         done = layer;
         let hidden = if normed { net.layer_norm(&norm, &x, width, epsilon)? } else { x.clone() };
-        net.graph.output("hidden", &hidden);
+        net.output("hidden", &hidden);
     }
     if let Some(projection) = outputs.projection {
         x = encoder(&mut net, &at, x, &config.tower, done..config.tower.layers, true)?;
@@ -61,7 +67,7 @@ pub fn text_tower(config: &TextConfig, outputs: TextOutputs, weights: &mut Weigh
         let row = net.graph.op("Gather", &[&flat, &pooled], &[("axis", Attribute::Int(0))]);
         let row = net.layer_norm(&norm, &row, width, epsilon)?;
         let embeds = net.linear("text_projection", &row, width, projection, false)?;
-        net.graph.output("embeds", &embeds);
+        net.output("embeds", &embeds);
     }
     Ok(net.graph.finish("clip text tower"))
 }
@@ -70,12 +76,17 @@ pub fn text_tower(config: &TextConfig, outputs: TextOutputs, weights: &mut Weigh
 ///
 /// # Errors
 /// Weights that do not fit the config.
-pub fn vision_tower(config: &VisionConfig, projection: usize, weights: &mut Weights) -> Result<Vec<u8>> {
+pub fn vision_tower(
+    config: &VisionConfig,
+    projection: usize,
+    precision: Precision,
+    weights: &mut Weights,
+) -> Result<Vec<u8>> {
     let TowerConfig { width, epsilon, .. } = config.tower;
     let VisionConfig { channels, image_size, patch_size, .. } = *config;
-    let mut net = Net::new(weights);
+    let mut net = Net::new(weights, precision);
     let size = Dim::Fixed(image_size);
-    let pixels = net.graph.input("pixels", ElementType::F32, &[Dim::Named("batch"), Dim::Fixed(channels), size, size]);
+    let pixels = net.input("pixels", &[Dim::Named("batch"), Dim::Fixed(channels), size, size]);
     let patch = ConvShape { kernel: patch_size, stride: patch_size, padding: 0, bias: false };
     let patches = net.conv("vision_model.embeddings.patch_embedding", &pixels, [width, channels], patch)?;
     let patches = net.reshape(&patches, &[0, width as i64, -1]);
@@ -101,7 +112,7 @@ pub fn vision_tower(config: &VisionConfig, projection: usize, weights: &mut Weig
     let row = net.reshape(&row, &[-1, width as i64]);
     let row = net.layer_norm("vision_model.post_layernorm", &row, width, epsilon)?;
     let embeds = net.linear("visual_projection", &row, width, projection, false)?;
-    net.graph.output("embeds", &embeds);
+    net.output("embeds", &embeds);
     Ok(net.graph.finish("clip vision tower"))
 }
 

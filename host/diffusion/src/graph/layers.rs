@@ -2,9 +2,13 @@
 //!
 //! Every layer is named by its `prefix`, the path of its module in the Python implementation, which is also how the
 //! safetensors files name its weights. Images are `[batch, channels, height, width]`, sequences `[batch, length, width]`.
+//!
+//! A network has one precision: its weights and activations are of that type, and only its inputs and outputs are `f32`. In a
+//! half type the sums inside of norms, products and softmax are still taken in `f32`: the runtime's kernels do so.
 
 use crate::error::Result;
-use crate::onnx::{Attribute, ElementType, GraphBuilder, Tensor};
+use crate::onnx::{Attribute, Dim, ElementType, GraphBuilder, Tensor};
+use crate::session::Precision;
 use crate::weights::Weights;
 
 /// A graph under construction together with the weights it draws on.
@@ -13,20 +17,56 @@ pub struct Net<'w> {
     pub graph: GraphBuilder,
     /// The weights.
     pub weights: &'w mut Weights,
+    /// The type of weights and activations.
+    element: ElementType,
 }
 
 impl<'w> Net<'w> {
     /// An empty network over `weights`.
-    pub fn new(weights: &'w mut Weights) -> Self {
-        Self { graph: GraphBuilder::new(), weights }
+    pub fn new(weights: &'w mut Weights, precision: Precision) -> Self {
+        Self { graph: GraphBuilder::new(), weights, element: precision.into() }
     }
 
-    /// Weight `name` of shape `dims` as `f32`.
+    /// Declares an `f32` input; the network sees it in its own precision.
+    pub fn input(&mut self, name: &str, dims: &[Dim]) -> Tensor {
+        let input = self.graph.input(name, ElementType::F32, dims);
+        self.own(&input)
+    }
+
+    /// Makes `value` an output called `name`, as `f32`.
+    pub fn output(&mut self, name: &str, value: &Tensor) {
+        let value = self.wide(value);
+        self.graph.output(name, &value);
+    }
+
+    /// An `f32` value in the network's precision.
+    fn own(&mut self, value: &Tensor) -> Tensor {
+        match self.element {
+            ElementType::F32 => value.clone(),
+            element => self.graph.cast(value, element),
+        }
+    }
+
+    /// A value of the network's precision as `f32`.
+    fn wide(&mut self, value: &Tensor) -> Tensor {
+        match self.element {
+            ElementType::F32 => value.clone(),
+            _ => self.graph.cast(value, ElementType::F32),
+        }
+    }
+
+    /// Constant floats in the network's precision.
+    fn floats(&mut self, values: &[f32], dims: &[usize]) -> Tensor {
+        let constant = self.graph.floats(values, dims);
+        self.own(&constant)
+    }
+
+    /// Weight `name` of shape `dims` in the network's precision.
     ///
     /// # Errors
     /// Missing tensor, or one of another shape or type; so for every layer below.
     pub fn weight(&mut self, name: &str, dims: &[usize]) -> Result<Tensor> {
-        self.weights.get(&mut self.graph, name, dims)
+        self.weights.get(&mut self.graph, name, dims, self.element)
     }
 
     /// `a + b`, broadcast.
@@ -106,9 +146,11 @@ impl<'w> Net<'w> {
         first: usize,
         rows: usize,
     ) -> Result<Tensor> {
-        let weight = self.weights.rows(&mut self.graph, &format!("{prefix}.weight"), &[output, input], first, rows)?;
+        let mut part = |name: &str, dims: &[usize]| {
+            self.weights.rows(&mut self.graph, &format!("{prefix}.{name}"), dims, first, rows, self.element)
+        };
+        let (weight, bias) = (part("weight", &[output, input])?, part("bias", &[output])?);
         let y = self.matmul(x, &weight);
-        let bias = self.weights.rows(&mut self.graph, &format!("{prefix}.bias"), &[output], first, rows)?;
         Ok(self.add(&y, &bias))
     }
 
@@ -152,16 +194,16 @@ impl<'w> Net<'w> {
     pub fn group_norm(&mut self, prefix: &str, x: &Tensor, channels: usize, norm: GroupNorm) -> Result<Tensor> {
         let groups = norm.groups;
         let grouped = self.reshape(x, &[0, groups as i64, -1]);
-        let one = self.graph.floats(&vec![1.0; groups], &[groups]);
-        let zero = self.graph.floats(&vec![0.0; groups], &[groups]);
+        let one = self.floats(&vec![1.0; groups], &[groups]);
+        let zero = self.floats(&vec![0.0; groups], &[groups]);
         let epsilon = [("epsilon", Attribute::Float(norm.epsilon))];
         let normal = self.graph.op("InstanceNormalization", &[&grouped, &one, &zero], &epsilon);
         let normal = self.reshape_like(&normal, x);
         // Weight and bias of each channel as a batch normalisation whose statistics change nothing: one pass, not two.
         let weight = self.weight(&format!("{prefix}.weight"), &[channels])?;
         let bias = self.weight(&format!("{prefix}.bias"), &[channels])?;
-        let mean = self.graph.floats(&vec![0.0; channels], &[channels]);
-        let variance = self.graph.floats(&vec![1.0; channels], &[channels]);
+        let mean = self.floats(&vec![0.0; channels], &[channels]);
+        let variance = self.floats(&vec![1.0; channels], &[channels]);
         let inputs = [&normal, &weight, &bias, &mean, &variance];
         Ok(self.graph.op("BatchNormalization", &inputs, &[("epsilon", Attribute::Float(0.0))]))
     }
@@ -171,6 +213,19 @@ impl<'w> Net<'w> {
         let attributes =
             [("num_heads", Attribute::Int(heads as i64)), ("unidirectional", Attribute::Int(causal.into()))];
         self.graph.ms_op("MultiHeadAttention", &[q, k, v], &attributes)
+    }
+
+    /// [`Net::attention`] in `f32`, whatever the precision of the network.
+    pub fn attention_in_f32(&mut self, qkv: [&Tensor; 3], heads: usize) -> Tensor {
+        let [q, k, v] = qkv.map(|value| self.wide(value));
+        let mixed = self.attention([&q, &k, &v], heads, false);
+        self.own(&mixed)
+    }
+
+    /// `width` entries from `first` on, in dimension `axis`.
+    pub fn columns(&mut self, x: &Tensor, axis: usize, first: usize, width: usize) -> Tensor {
+        let [start, end, axis] = [first, first + width, axis].map(|value| self.graph.integers(&[value as i64]));
+        self.graph.op("Slice", &[x, &start, &end, &axis], &[])
     }
 
     /// Twice the size by repeating pixels, then a convolution of side 3 that keeps it; `channels` is `[output, input]`.
@@ -183,7 +238,9 @@ impl<'w> Net<'w> {
         // In one direction: what the two weights of an output at an even and at an odd position are made of.
         const SUMS: [[[f32; 3]; 2]; 2] = [[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]];
         let [output, input] = channels;
-        let weight = self.weight(&format!("{prefix}.weight"), &[output, input, 3, 3])?;
+        // In f32 in any network: the sums are taken once, when the graph is loaded.
+        let name = format!("{prefix}.weight");
+        let weight = self.weights.get(&mut self.graph, &name, &[output, input, 3, 3], ElementType::F32)?;
         let weight = self.reshape(&weight, &[-1, 9]);
         let bias = self.weight(&format!("{prefix}.bias"), &[output])?;
         let mut parts = Vec::with_capacity(4);
@@ -194,6 +251,7 @@ impl<'w> Net<'w> {
             let sums = self.graph.floats(&sums, &[9, 4]);
             let weight = self.graph.op("MatMul", &[&weight, &sums], &[]);
             let weight = self.reshape(&weight, &[output as i64, input as i64, 2, 2]);
+            let weight = self.own(&weight);
             parts.push(self.convolve(x, &weight, Some(&bias), 1, [1 - row, 1 - column, row, column]));
         }
         let parts: Vec<&Tensor> = parts.iter().collect();
@@ -216,14 +274,11 @@ impl<'w> Net<'w> {
         self.graph.op("Resize", &[x, &absent, &absent, &sizes], &attributes)
     }
 
-    /// Rows of an embedding table, gathered as stored and only then widened: the table never exists in `f32`.
+    /// Rows of an embedding table, gathered as stored and only then cast: the table never exists in `f32`.
     pub fn embedding(&mut self, name: &str, ids: &Tensor, [rows, width]: [usize; 2]) -> Result<Tensor> {
         let (table, element) = self.weights.stored(&mut self.graph, name, &[rows, width])?;
         let gathered = self.graph.op("Gather", &[&table, ids], &[("axis", Attribute::Int(0))]);
-        Ok(match element {
-            ElementType::F32 => gathered,
-            _ => self.graph.cast_to_f32(&gathered),
-        })
+        Ok(if element == self.element { gathered } else { self.graph.cast(&gathered, self.element) })
     }
 }
 

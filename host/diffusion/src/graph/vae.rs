@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::config::ConfigReader;
 use crate::error::Result;
 use crate::graph::layers::{ConvShape, GroupNorm, Net};
-use crate::onnx::{Dim, ElementType, Tensor};
+use crate::onnx::{Dim, Tensor};
+use crate::session::Precision;
 use crate::weights::Weights;
 
 /// Fixed in diffusers for every norm of the class.
@@ -83,10 +84,10 @@ impl VaeConfig {
 ///
 /// # Errors
 /// Weights that do not fit the config.
-pub fn vae_decoder(config: &VaeConfig, weights: &mut Weights) -> Result<Vec<u8>> {
-    let mut net = Net::new(weights);
+pub fn vae_decoder(config: &VaeConfig, precision: Precision, weights: &mut Weights) -> Result<Vec<u8>> {
+    let mut net = Net::new(weights, precision);
     let dims = [Dim::Named("batch"), Dim::Fixed(config.latent_channels), Dim::Named("height"), Dim::Named("width")];
-    let mut x = net.graph.input("latents", ElementType::F32, &dims);
+    let mut x = net.input("latents", &dims);
     if config.post_quant_conv {
         x = net.conv("post_quant_conv", &x, [config.latent_channels; 2], ConvShape::same(1))?;
     }
@@ -112,7 +113,7 @@ pub fn vae_decoder(config: &VaeConfig, weights: &mut Weights) -> Result<Vec<u8>>
     x = net.group_norm("decoder.conv_norm_out", &x, channels, norm)?;
     x = net.silu(&x);
     x = net.conv("decoder.conv_out", &x, [config.out_channels, channels], ConvShape::same(3))?;
-    net.graph.output("image", &x);
+    net.output("image", &x);
     Ok(net.graph.finish("vae decoder"))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{check_ids, check_size};
 use crate::error::Result;
 use crate::graph::clip::{TextConfig, TextOutputs, VisionConfig, read_clip_config, text_tower, vision_tower};
-use crate::session::{Data, Input, Network, SessionOptions};
+use crate::session::{Data, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
 
 /// Both towers of a loaded CLIP model.
@@ -19,7 +19,8 @@ pub struct ClipModel {
 }
 
 impl ClipModel {
-    /// Loads `folder` (`config.json` and `model.safetensors`).
+    /// Loads `folder` (`config.json` and `model.safetensors`). It always computes in `f32`: scores do not depend on the precision of
+    /// the networks that make images.
     ///
     /// # Errors
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
@@ -27,10 +28,15 @@ impl ClipModel {
         let (text_config, vision_config, projection) = read_clip_config(&folder.join("config.json"))?;
         // Opened for each tower, so that each looks for damage in its own tensors only.
         let mut weights = Weights::open(folder, "model")?;
-        let model = text_tower(&text_config, TextOutputs { hidden: None, projection: Some(projection) }, &mut weights)?;
+        let model = text_tower(
+            &text_config,
+            TextOutputs { hidden: None, projection: Some(projection) },
+            Precision::F32,
+            &mut weights,
+        )?;
         let text = Network::load("CLIP's text tower", &model, &weights, options)?;
         let mut weights = Weights::open(folder, "model")?;
-        let model = vision_tower(&vision_config, projection, &mut weights)?;
+        let model = vision_tower(&vision_config, projection, Precision::F32, &mut weights)?;
         let vision = Network::load("CLIP's vision tower", &model, &weights, options)?;
         Ok(Self { text_config, vision_config, projection, text, vision })
     }

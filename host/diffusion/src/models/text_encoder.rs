@@ -63,7 +63,7 @@ impl TextEncoder {
             hidden: Some(HiddenState { layer: config.tower.layers, norm: true }),
             projection: config.projection,
         };
-        text_tower(&config, everything, &mut weights)?;
+        text_tower(&config, everything, options.precision, &mut weights)?;
         Ok(Self { config, folder: folder.to_path_buf(), options: options.clone(), networks: Mutex::default() })
     }
 
@@ -127,7 +127,7 @@ impl TextEncoder {
             return Ok(Arc::clone(network));
         }
         let mut weights = Weights::open(&self.folder, "model")?;
-        let model = text_tower(&self.config, self.outputs(tap)?, &mut weights)?;
+        let model = text_tower(&self.config, self.outputs(tap)?, self.options.precision, &mut weights)?;
         let network = Arc::new(Network::load("the text encoder", &model, &weights, &self.options)?);
         networks.push((tap, Arc::clone(&network)));
         Ok(network)

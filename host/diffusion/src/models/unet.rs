@@ -1,60 +1,20 @@
 //! The denoiser: diffusers' `UNet2DConditionModel`.
 
+mod texts;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use texts::{Added, ProjectedTexts};
+
 use super::check_size;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::unet::{TextLayer, UnetConfig, text_width, unet, unet_text};
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
 /// The name of its weight files.
 const STEM: &str = "diffusion_pytorch_model";
-
-/// What Stable Diffusion XL reads beside the tokens of its texts.
-#[derive(Debug, Clone, Copy)]
-pub struct Added<'a> {
-    /// Pooled embeddings, `[texts, width]`.
-    pub pooled: &'a [f32],
-    /// Sizes and crops in pixels, `[texts, ids]`: height and width of the original, top and left of the crop, height and
-    /// width of the target.
-    pub time_ids: &'a [f32],
-}
-
-/// Texts as the denoiser reads them: the keys and values of all its layers. They serve for all steps.
-#[derive(Debug, Clone)]
-pub struct ProjectedTexts {
-    count: usize,
-    length: usize,
-    values: Vec<f32>,
-}
-
-impl ProjectedTexts {
-    /// Number of texts.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// All texts of `parts`, in that order, for several images in one call.
-    ///
-    /// # Errors
-    /// Nothing to join, or texts of different lengths or for different networks.
-    pub fn concat(parts: &[&Self]) -> Result<Self> {
-        let mut joined = Self { count: 0, length: 0, values: Vec::new() };
-        for part in parts {
-            let width = |texts: &Self| texts.values.len() / (texts.count * texts.length).max(1);
-            if joined.count > 0 {
-                check_size("tokens of a text", joined.length, part.length)?;
-                check_size("values for a token", width(&joined), width(part))?;
-            }
-            joined.count += part.count;
-            joined.length = part.length;
-            joined.values.extend_from_slice(&part.values);
-        }
-        Ok(joined)
-    }
-}
 
 /// A loaded denoiser.
 #[derive(Debug)]
@@ -117,7 +77,8 @@ impl Unet {
 
     /// Prepares `count` texts `[count, length, cross_attention_dim]` for [`Unet::predict_under`].
     ///
-    /// `added` belongs to Stable Diffusion XL, `guidance` (the scale, 8.5 say) to models that were distilled to read it.
+    /// `added` is for networks that read it (Stable Diffusion XL: [`UnetConfig::added`]). `guidance` is the scale, 8.5 say, for
+    /// those distilled to read it ([`UnetConfig::guidance_width`]); without it they add nothing to the time.
     ///
     /// # Errors
     /// Wrong size, conditions that this network does not read, or a failure of the runtime.
@@ -128,16 +89,29 @@ impl Unet {
         added: Option<Added<'_>>,
         guidance: Option<f64>,
     ) -> Result<ProjectedTexts> {
-        if added.is_some() || guidance.is_some() {
-            let why = "reads neither added conditions nor a guidance scale".to_owned();
-            return Err(Error::Conditioning { network: "the UNet", why });
-        }
         let width = self.config.cross_attention_dim;
         let length = prompt_embeds.len() / (count * width).max(1);
         check_size("prompt embeddings", count * length.max(1) * width, prompt_embeds.len())?;
-        let input = Input { name: "text", shape: &[count, length, width], data: Data::F32(prompt_embeds) };
-        let values = self.text.run(&[input], count * length * self.text_width)?;
-        Ok(ProjectedTexts { count, length, values })
+        let guidance = texts::guidance(&self.config, guidance, count)?;
+        let added = texts::added(&self.config, added, count)?;
+        let guidance_shape = [count, self.config.guidance_width.unwrap_or(0)];
+        let added_shape = [count, self.config.added.map_or(0, |added| added.width)];
+        let inputs = [
+            Some(Input { name: "text", shape: &[count, length, width], data: Data::F32(prompt_embeds) }),
+            guidance.as_deref().map(|values| Input {
+                name: "guidance",
+                shape: &guidance_shape,
+                data: Data::F32(values),
+            }),
+            added.as_deref().map(|values| Input { name: "added", shape: &added_shape, data: Data::F32(values) }),
+        ];
+        let inputs: Vec<Input<'_>> = inputs.into_iter().flatten().collect();
+        let expected = count * length * self.text_width;
+        let [values, conditions] = match self.config.conditions_width() {
+            0 => [self.text.run(&inputs, expected)?, Vec::new()],
+            width => self.text.run_all(&inputs, [expected, count * width])?,
+        };
+        Ok(ProjectedTexts { count, length, values, conditions })
     }
 
     /// Predicts for `sample` of `shape` `[batch, in_channels, height, width]` at one `timestep`, under `prompt_embeds`
@@ -173,6 +147,8 @@ impl Unet {
             check_size("texts", images, texts.count)?;
         }
         let time = waves.features(timestep);
+        let conditions = self.config.conditions_width();
+        check_size("conditions of the texts", texts.count * conditions, texts.conditions.len())?;
         let inputs = [
             Input { name: "sample", shape: &[images, in_channels, rows, columns], data: Data::F32(sample) },
             Input { name: "time", shape: &[1, time.len()], data: Data::F32(&time) },
@@ -181,12 +157,14 @@ impl Unet {
                 shape: &[texts.count, texts.length, self.text_width],
                 data: Data::F32(&texts.values),
             },
+            Input { name: "conditions", shape: &[texts.count, conditions], data: Data::F32(&texts.conditions) },
         ];
+        let inputs = if conditions > 0 { &inputs[..] } else { &inputs[..3] };
         let expected = texts.count * out_channels * rows * columns;
         if [rows, columns].iter().all(|side| side % self.config.alignment() == 0) {
-            self.aligned.run(&inputs, expected)
+            self.aligned.run(inputs, expected)
         } else {
-            self.any_size()?.run(&inputs, expected)
+            self.any_size()?.run(inputs, expected)
         }
     }
 
@@ -209,13 +187,13 @@ fn network(
     options: &SessionOptions,
 ) -> Result<(Network, Vec<TextLayer>)> {
     let mut weights = Weights::open(folder, STEM)?;
-    let (model, layers) = unet(config, aligned, &mut weights)?;
+    let (model, layers) = unet(config, aligned, options.precision, &mut weights)?;
     Ok((Network::load("the UNet", &model, &weights, options)?, layers))
 }
 
 fn text_network(folder: &Path, config: &UnetConfig, layers: &[TextLayer], options: &SessionOptions) -> Result<Network> {
     let mut weights = Weights::open(folder, STEM)?;
-    let model = unet_text(config, layers, &mut weights)?;
+    let model = unet_text(config, layers, options.precision, &mut weights)?;
     // Once for each image: one lane will do.
     let options = SessionOptions { lanes: 1, ..options.clone() };
     Network::load("the UNet's text projections", &model, &weights, &options)

@@ -23,7 +23,7 @@ impl VaeDecoder {
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = VaeConfig::read(&folder.join("config.json"))?;
         let mut weights = Weights::open(folder, "diffusion_pytorch_model")?;
-        let model = vae_decoder(&config, &mut weights)?;
+        let model = vae_decoder(&config, options.precision, &mut weights)?;
         let network = Network::load("the VAE decoder", &model, &weights, options)?;
         Ok(Self { config, network })
     }

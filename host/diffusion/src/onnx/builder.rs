@@ -124,13 +124,13 @@ impl GraphBuilder {
         Tensor(name.into())
     }
 
-    /// The value as `f32`.
-    pub fn cast_to_f32(&mut self, value: &Tensor) -> Tensor {
-        let name = format!("{} as f32", value.0);
+    /// The value in another element type.
+    pub fn cast(&mut self, value: &Tensor, element: ElementType) -> Tensor {
+        let name = format!("{} as {element:?}", value.0);
         if let Some(known) = self.declared.get(&name) {
             return known.clone();
         }
-        let cast = self.op("Cast", &[value], &[("to", Attribute::Int(ElementType::F32 as i64))]);
+        let cast = self.op("Cast", &[value], &[("to", Attribute::Int(element as i64))]);
         self.declared.insert(name, cast.clone());
         cast
     }

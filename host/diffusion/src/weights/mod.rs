@@ -121,8 +121,8 @@ impl Weights {
         self.place(graph, name, dims, 0, dims)
     }
 
-    /// Declares rows `first .. first + rows` of matrix `name`, which is `[all_rows, columns]`, as an `f32` value: a row
-    /// range is contiguous, so it needs no copy either.
+    /// Declares rows `first .. first + rows` of matrix `name`, which is `[all_rows, columns]`, as a value of type `element`: a
+    /// row range is contiguous, so it needs no copy either.
     ///
     /// # Errors
     /// As [`Weights::stored`].
@@ -133,20 +133,28 @@ impl Weights {
         dims: &[usize],
         first: usize,
         rows: usize,
+        element: ElementType,
     ) -> Result<Tensor> {
         let mut part = dims.to_vec();
         part[0] = rows;
-        let (tensor, element) = self.place(graph, name, dims, first, &part)?;
-        Ok(to_f32(graph, tensor, element))
+        let (tensor, stored) = self.place(graph, name, dims, first, &part)?;
+        Ok(as_element(graph, tensor, stored, element))
     }
 
-    /// Declares tensor `name` as an `f32` value. Half types get a Cast that the runtime folds when it loads the graph.
+    /// Declares tensor `name` as a value of type `element`. One stored in another type gets a Cast, which the runtime folds when
+    /// it loads the graph.
     ///
     /// # Errors
     /// As [`Weights::stored`].
-    pub fn get(&mut self, graph: &mut GraphBuilder, name: &str, dims: &[usize]) -> Result<Tensor> {
-        let (tensor, element) = self.stored(graph, name, dims)?;
-        Ok(to_f32(graph, tensor, element))
+    pub fn get(
+        &mut self,
+        graph: &mut GraphBuilder,
+        name: &str,
+        dims: &[usize],
+        element: ElementType,
+    ) -> Result<Tensor> {
+        let (tensor, stored) = self.stored(graph, name, dims)?;
+        Ok(as_element(graph, tensor, stored, element))
     }
 
     fn place(
@@ -208,12 +216,9 @@ impl Weights {
     }
 }
 
-/// The cast is only needed for half types; a constant cast is folded when the graph is loaded.
-fn to_f32(graph: &mut GraphBuilder, tensor: Tensor, element: ElementType) -> Tensor {
-    match element {
-        ElementType::F16 | ElementType::Bf16 => graph.cast_to_f32(&tensor),
-        _ => tensor,
-    }
+/// A constant cast is folded when the graph is loaded.
+fn as_element(graph: &mut GraphBuilder, tensor: Tensor, stored: ElementType, wanted: ElementType) -> Tensor {
+    if stored == wanted { tensor } else { graph.cast(&tensor, wanted) }
 }
 
 fn tensor_error(path: &Path, name: &str, fault: TensorFault) -> Error {

@@ -144,7 +144,9 @@ impl TowerConfig {
         let activation = match activation.as_str() {
             "quick_gelu" => Activation::QuickGelu,
             "gelu" => Activation::Gelu,
-            other => return Err(reader.unsupported("hidden_act", &json!(other))),
+            other => {
+                return Err(reader.unsupported("hidden_act", &json!(other), &[json!("quick_gelu"), json!("gelu")]));
+            }
         };
         let tower = Self {
             width: reader.size("hidden_size", width)?,

@@ -1,6 +1,6 @@
 //! The blocks of the UNet.
 
-use super::{Attention, Context, Features};
+use super::{Attention, Context, Features, Middle};
 use crate::error::Result;
 use crate::graph::layers::{ConvShape, GroupNorm, Net};
 use crate::onnx::{Attribute, Tensor};
@@ -23,7 +23,8 @@ pub(super) fn down(
     for layer in 0..config.layers[block] {
         x = residual(net, context, &format!("{at}.resnets.{layer}"), &x, config.channels[block])?;
         if config.down_attention[block] {
-            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, config.attention(block))?;
+            let kind = config.attention(block, config.down_depths[block][layer]);
+            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, kind)?;
         }
         skips.push(x.clone());
     }
@@ -35,13 +36,19 @@ pub(super) fn down(
     Ok(x)
 }
 
-/// `UNetMidBlock2DCrossAttn`.
+/// The middle block, if there is one.
 pub(super) fn middle(net: &mut Net<'_>, context: &mut Context<'_>, x: Features) -> Result<Features> {
-    let coarsest = context.config.channels.len() - 1;
-    // diffusers does not hand `only_cross_attention` to this block.
-    let attention = Attention { only_cross: false, ..context.config.attention(coarsest) };
+    let config = context.config;
+    if config.middle == Middle::None {
+        return Ok(x);
+    }
     let channels = x.channels;
     let x = residual(net, context, "mid_block.resnets.0", &x, channels)?;
+    if config.middle == Middle::Residual {
+        return Ok(x);
+    }
+    // diffusers does not hand `only_cross_attention` to this block.
+    let attention = Attention { only_cross: false, ..config.attention(config.channels.len() - 1, config.middle_depth) };
     let x = transformer(net, context, "mid_block.attentions.0", x, attention)?;
     residual(net, context, "mid_block.resnets.1", &x, channels)
 }
@@ -61,13 +68,17 @@ pub(super) fn up(
     for layer in 0..=config.layers[resolution] {
         // The stack holds one entry for each of these reads: both sides count `layers + 1` a block.
         if let Some(skip) = skips.pop() {
-            let remembered = if skip.shared { context.text.spread(net, &skip.value, 4) } else { skip.value };
-            let value = net.graph.op("Concat", &[&x.value, &remembered], &[("axis", Attribute::Int(1))]);
-            x = Features { value, channels: x.channels + skip.channels, shared: false };
+            let shared = x.shared && skip.shared;
+            let [value, remembered] = [&x, &skip].map(|half| {
+                if half.shared && !shared { context.text.spread(net, &half.value, 4) } else { half.value.clone() }
+            });
+            let value = net.graph.op("Concat", &[&value, &remembered], &[("axis", Attribute::Int(1))]);
+            x = Features { value, channels: x.channels + skip.channels, shared };
         }
         x = residual(net, context, &format!("{at}.resnets.{layer}"), &x, config.channels[resolution])?;
         if config.up_attention[block] {
-            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, config.attention(resolution))?;
+            let kind = config.attention(resolution, config.up_depths[block][layer]);
+            x = transformer(net, context, &format!("{at}.attentions.{layer}"), x, kind)?;
         }
     }
     if resolution > 0 {
@@ -91,8 +102,10 @@ fn residual(net: &mut Net<'_>, context: &mut Context<'_>, at: &str, x: &Features
     let h = net.silu(&h);
     let h = net.conv(&format!("{at}.conv1"), &h, [channels, x.channels], ConvShape::same(3))?;
     let time = net.linear(&format!("{at}.time_emb_proj"), &context.time, config.time_dim, channels, true)?;
-    let time = net.reshape(&time, &[1, channels as i64, 1, 1]);
+    let time = net.reshape(&time, &[-1, channels as i64, 1, 1]);
     let h = net.add(&h, &time);
+    // The times of several texts make one image several.
+    let shared = x.shared && config.conditions_width() == 0;
     let h = net.group_norm(&format!("{at}.norm2"), &h, channels, norm)?;
     let h = net.silu(&h);
     let h = net.conv(&format!("{at}.conv2"), &h, [channels; 2], ConvShape::same(3))?;
@@ -101,7 +114,7 @@ fn residual(net: &mut Net<'_>, context: &mut Context<'_>, at: &str, x: &Features
     } else {
         net.conv(&format!("{at}.conv_shortcut"), &x.value, [channels, x.channels], ConvShape::same(1))?
     };
-    Ok(Features { value: net.add(&straight, &h), channels, shared: x.shared })
+    Ok(Features { value: net.add(&straight, &h), channels, shared })
 }
 
 /// `Transformer2DModel`: the image as a sequence of pixels, through transformer layers, added back.
@@ -123,7 +136,7 @@ fn transformer(
     }
     let h = net.linear(&format!("{at}.proj_out"), &h, channels, channels, true)?;
     let h = net.to_image(&h, &value);
-    Ok(Features { value: net.add(&h, &value), channels, shared: false })
+    Ok(Features { value: net.add(&h, &value), channels, shared: shared && kind.layers == 0 })
 }
 
 /// `BasicTransformerBlock` on a sequence: attention to the image, attention to the text, a gated perceptron.
@@ -149,7 +162,11 @@ fn transformer_layer(
             let k = net.linear(&format!("{at}.to_k"), &normal, width, width, false)?;
             (k, net.linear(&format!("{at}.to_v"), &normal, width, width, false)?)
         };
-        let mixed = net.attention([&q, &k, &v], kind.heads, false);
+        let mixed = if kind.upcast {
+            net.attention_in_f32([&q, &k, &v], kind.heads)
+        } else {
+            net.attention([&q, &k, &v], kind.heads, false)
+        };
         let mixed = net.linear(&format!("{at}.to_out.0"), &mixed, width, width, true)?;
         x = net.add(&mixed, &x);
     }
