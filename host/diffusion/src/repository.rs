@@ -12,15 +12,21 @@ use serde_json::{Map, Value};
 use crate::builtin::{self, BuiltinError};
 pub(crate) use crate::digests::digest;
 use crate::error::Error;
+use crate::pipeline::Family;
 use crate::weights::Weights;
 
-/// The classes a component of `StableDiffusionPipeline` may have.
-const COMPONENTS: [(&str, &[&str]); 4] = [
+/// The classes that components of a pipeline may have.
+const COMPONENTS: [(&str, &[&str]); 6] = [
     ("text_encoder", &["CLIPTextModel"]),
-    ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+    ("text_encoder_2", &["CLIPTextModelWithProjection"]),
+    ("tokenizer", TOKENIZERS),
+    ("tokenizer_2", TOKENIZERS),
     ("unet", &["UNet2DConditionModel"]),
     ("vae", &["AutoencoderKL"]),
 ];
+
+/// Both read the same files.
+const TOKENIZERS: &[&str] = &["CLIPTokenizer", "CLIPTokenizerFast"];
 
 /// A folder with everything in it that a model needs.
 #[derive(Clone, Debug)]
@@ -129,35 +135,44 @@ impl RepositoryError {
 }
 
 impl Repository {
-    /// A Stable Diffusion 1 pipeline; relative folders start at `base`.
+    /// A pipeline of the Stable Diffusion family; relative folders start at `base`.
     ///
     /// # Errors
     /// [`RepositoryError`] names the file and the reason.
-    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
+    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<(Self, Family), RepositoryError> {
         let folder = resolve(reference, base)?;
         let index = folder.join("model_index.json");
         if !index.exists() {
             return Err(RepositoryError::NotAModel { folder, kind: "diffusers model", file: "model_index.json" });
         }
         let content = object(&index)?;
-        check_class(&index, &content, "_class_name", &["StableDiffusionPipeline"])?;
-        for (component, classes) in COMPONENTS {
+        let supported = Family::ALL.map(Family::class);
+        let class = content.get("_class_name").and_then(Value::as_str).and_then(Family::of_class);
+        let Some(family) = class else {
+            check_class(&index, &content, "_class_name", &supported)?;
+            return Err(RepositoryError::NotAModel { folder, kind: "diffusers model", file: "model_index.json" });
+        };
+        let encoders = family.text_encoders();
+        let wanted: Vec<&str> = encoders.iter().flat_map(|(a, b)| [*a, *b]).chain(["unet", "vae"]).collect();
+        for (component, classes) in COMPONENTS.iter().filter(|(component, _)| wanted.contains(component)) {
             // a pair of library and class
-            let class = content.get(component).and_then(|pair| pair.get(1)).cloned().unwrap_or_default();
-            let named = Map::from_iter([(component.to_owned(), class)]);
+            let class = content.get(*component).and_then(|pair| pair.get(1)).cloned().unwrap_or_default();
+            let named = Map::from_iter([((*component).to_owned(), class)]);
             check_class(&index, &named, component, classes)?;
         }
         let mut files = Files::new(&folder);
         files.need("model_index.json")?;
         files.need("scheduler/scheduler_config.json")?;
-        files.tokenizer("tokenizer/")?;
-        for (component, stem) in
-            [("text_encoder", "model"), ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")]
-        {
-            files.need(&format!("{component}/config.json"))?;
-            files.weights(component, stem)?;
+        for (encoder, tokenizer) in encoders {
+            files.tokenizer(&format!("{tokenizer}/"))?;
+            files.need(&format!("{encoder}/config.json"))?;
+            files.weights(encoder, "model")?;
         }
-        Ok(Self { reference: reference.to_owned(), files: files.sorted(), folder })
+        for component in ["unet", "vae"] {
+            files.need(&format!("{component}/config.json"))?;
+            files.weights(component, "diffusion_pytorch_model")?;
+        }
+        Ok((Self { reference: reference.to_owned(), files: files.sorted(), folder }, family))
     }
 
     /// A CLIP model; relative folders start at `base`.
@@ -197,6 +212,20 @@ impl Repository {
     /// When the file cannot be read or is no JSON object.
     pub fn json(&self, file: &str) -> Result<Value, RepositoryError> {
         object(&self.folder.join(file)).map(Value::Object)
+    }
+
+    /// The file that describes the VAE.
+    #[must_use]
+    pub fn vae_config(&self) -> &'static str {
+        "vae/config.json"
+    }
+
+    /// Bytes of a component's weights, as they are stored.
+    #[must_use]
+    pub fn size_of(&self, component: &str) -> u64 {
+        let files = self.files.iter().filter(|file| file.starts_with(component));
+        let weights = files.filter(|file| file.extension().is_some_and(|end| end != "json" && end != "txt"));
+        weights.filter_map(|file| std::fs::metadata(self.folder.join(file)).ok()).map(|file| file.len()).sum()
     }
 
     /// Every file that is read, with its digest; paths relative to the folder, with `/`, sorted. Digests of large files are

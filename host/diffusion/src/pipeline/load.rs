@@ -1,16 +1,14 @@
-//! From a model folder to networks that fit together, and the record of where images came from.
+//! From a model folder to networks that fit together.
 
 use std::thread::available_parallelism;
 
-use difftest_core::generate::{GenerateError, GeneratorInfo};
-use serde_json::Value;
+use difftest_core::generate::GenerateError;
 
-use super::Resolved;
+use super::model::Model;
+use super::text::{TextError, Texts};
 use crate::error::Error;
-use crate::models::{TextEncoder, TextTap, Unet, VaeDecoder};
-use crate::noise::Stream;
+use crate::models::{Unet, VaeDecoder};
 use crate::repository::{Repository, RepositoryError};
-use crate::runtime;
 use crate::scheduler::SchedulerError;
 use crate::session::{Device, SessionOptions, joined};
 use crate::tokenizer::{ClipTokenizer, TokenizerError};
@@ -20,7 +18,7 @@ use crate::tokenizer::{ClipTokenizer, TokenizerError};
 const SMALL: u64 = 64 << 20;
 
 /// How a pipeline runs. None of it changes a pixel on the CPU.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where the networks run.
     pub device: Device,
@@ -28,10 +26,12 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Images at the same time; chosen by the model's size where not given.
     pub lanes: Option<usize>,
+    /// Images of one call that the network sees at once; 0 and 1 are one. More is for devices that are faster so.
+    pub together: usize,
 }
 
 impl Options {
-    fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         self.threads.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1)
     }
 
@@ -57,6 +57,9 @@ pub enum LoadError {
     /// A network or ONNX Runtime.
     #[error(transparent)]
     Network(#[from] Error),
+    /// A text encoder.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// Components that do not belong together.
     #[error("{what}: {left} does not fit {right}")]
     Mismatch {
@@ -86,6 +89,18 @@ impl LoadError {
     }
 }
 
+impl TextError {
+    pub(super) fn into_generate(self) -> GenerateError {
+        let (kind, hint) = match &self {
+            Self::Tokenizer(_) => ("tokenizer", None),
+            Self::Encoder(_) => ("text-encoder", None),
+            Self::TooLong(_) => ("long-prompt", Some("shorten the prompt, or set long_prompt = \"cut\"".to_owned())),
+            Self::ClipSkip { .. } => ("settings", None),
+        };
+        GenerateError { kind: kind.to_owned(), message: described(&self), hint }
+    }
+}
+
 /// An error with its causes, for records that keep text only; causes that the message repeats anyway are left out.
 pub fn described(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -100,123 +115,42 @@ pub fn described(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The loaded networks of a pipeline, checked to fit together.
+/// The loaded networks of a pipeline beside its text encoders, checked to fit together.
 pub(super) struct Networks {
-    pub(super) text: TextEncoder,
     pub(super) unet: Unet,
     pub(super) vae: VaeDecoder,
-    /// Width and height that the model was trained for, in pixels.
-    pub(super) size: (u32, u32),
 }
 
 impl Networks {
-    pub(super) fn load(
-        repository: &Repository,
-        options: &Options,
-        lanes: usize,
-        tokenizer: &ClipTokenizer,
-    ) -> Result<Self, LoadError> {
+    pub(super) fn load(model: &Model, texts: &Texts, options: &Options, lanes: usize) -> Result<Self, LoadError> {
         let session = options.session(lanes);
-        let folder = repository.folder();
-        let (text, unet, vae) = std::thread::scope(|scope| {
-            let text = scope.spawn(|| {
-                let text = TextEncoder::load(&folder.join("text_encoder"), &session)?;
-                text.prepare(TextTap::default()).map(|()| text)
-            });
+        let folder = model.repository.folder();
+        let (unet, vae) = std::thread::scope(|scope| {
             let vae = scope.spawn(|| VaeDecoder::load(&folder.join("vae"), &session));
             let unet = Unet::load(&folder.join("unet"), &session);
-            (joined(text), unet, joined(vae))
+            (unet, joined(vae))
         });
-        let (text, unet, vae) = (text?, unet?, vae?);
-        fits("tokens", tokenizer.max_length(), "of the tokenizer", text.length(), "of the text encoder")?;
-        fits("embedding width", text.width(), "of the text encoder", unet.cross_attention_dim(), "of the UNet")?;
+        let (unet, vae) = (unet?, vae?);
+        let [_, width] = texts.shape();
+        fits("embedding width", width, "of the text encoder", unet.cross_attention_dim(), "of the UNet")?;
         // more channels in than out are inpainting and image editing models
         fits("latent channels", unet.in_channels(), "into the UNet", vae.latent_channels(), "of the VAE")?;
         fits("latent channels", unet.out_channels(), "out of the UNet", vae.latent_channels(), "of the VAE")?;
-        let [height, width] = trained_size(&repository.json("unet/config.json")?).unwrap_or(unet.sample_size());
-        let pixels = |latents: usize| u32::try_from(latents * vae.upscale()).unwrap_or(u32::MAX);
-        let size = (pixels(width), pixels(height));
-        Ok(Self { text, unet, vae, size })
-    }
-
-    /// `[channels, height, width]`.
-    pub(super) fn latent_shape(&self, settings: Resolved) -> [usize; 3] {
-        let side = |pixels: u32| pixels as usize / self.vae.upscale();
-        [self.vae.latent_channels(), side(settings.height), side(settings.width)]
+        Ok(Self { unet, vae })
     }
 }
 
-fn fits(what: &'static str, a: usize, of_a: &str, b: usize, of_b: &str) -> Result<(), LoadError> {
+/// Refuses two numbers that should be one.
+pub(super) fn fits(what: &'static str, a: usize, of_a: &str, b: usize, of_b: &str) -> Result<(), LoadError> {
     if a == b {
         return Ok(());
     }
     Err(LoadError::Mismatch { what, left: format!("{a} {of_a}"), right: format!("{b} {of_b}") })
 }
 
-/// diffusers takes a `sample_size` below 64 for a mistake where the file was written by a version before 0.9.
-fn trained_size(config: &Value) -> Option<[usize; 2]> {
-    let version = config.get("_diffusers_version")?.as_str()?;
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
-    let old = numbers.next()? == Some(0) && numbers.next()?? < 9;
-    let small = config.get("sample_size")?.as_u64()? < 64;
-    (old && small).then_some([64, 64])
-}
-
 /// How many images are made at the same time.
 pub(super) fn lanes(repository: &Repository, options: &Options) -> usize {
-    let weights = repository.folder().join("unet/diffusion_pytorch_model.safetensors");
-    let small = std::fs::metadata(weights).is_ok_and(|file| file.len() <= SMALL);
+    let small = repository.size_of("unet") <= SMALL;
     let own = if small && options.device == Device::Cpu { options.threads() } else { 1 };
     options.lanes.unwrap_or(own).max(1)
-}
-
-/// What is recorded of the pipeline with every result.
-pub(super) fn info(repository: &Repository, options: &Options, lanes: usize) -> Result<GeneratorInfo, LoadError> {
-    Ok(GeneratorInfo {
-        model: repository.reference().to_owned(),
-        kind: "stable-diffusion".to_owned(),
-        files: repository.digests()?,
-        environment: environment(options, lanes),
-    })
-}
-
-/// Everything about the machine that images may depend on, and what they do not depend on but people ask for; sorted by name.
-fn environment(options: &Options, lanes: usize) -> Vec<(String, String)> {
-    let library = runtime::find().ok().and_then(|library| library.version);
-    [
-        ("cpu", cpu()),
-        ("device", options.device.to_string()),
-        ("lanes", lanes.to_string()),
-        ("noise", Stream::default().to_string()),
-        ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
-        ("threads", options.threads().to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
-}
-
-/// Architecture and the instruction sets that ONNX Runtime chooses its kernels by: another set may round differently.
-fn cpu() -> String {
-    let mut names = vec![std::env::consts::ARCH];
-    #[cfg(target_arch = "x86_64")]
-    {
-        let sets = [
-            ("avx", std::is_x86_feature_detected!("avx")),
-            ("avx2", std::is_x86_feature_detected!("avx2")),
-            ("fma", std::is_x86_feature_detected!("fma")),
-            ("avx512f", std::is_x86_feature_detected!("avx512f")),
-            ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
-        ];
-        names.extend(sets.into_iter().filter(|(_, there)| *there).map(|(name, _)| name));
-    }
-    #[cfg(target_arch = "aarch64")]
-    {
-        let sets = [
-            ("dotprod", std::arch::is_aarch64_feature_detected!("dotprod")),
-            ("i8mm", std::arch::is_aarch64_feature_detected!("i8mm")),
-            ("sve", std::arch::is_aarch64_feature_detected!("sve")),
-        ];
-        names.extend(sets.into_iter().filter(|(_, there)| *there).map(|(name, _)| name));
-    }
-    names.join(" ")
 }
