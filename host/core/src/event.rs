@@ -166,6 +166,9 @@ pub struct TestInfo {
     /// Config by metric name, for those that were given one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, Value>,
+    /// Its settings with the model's own filled in, and what follows from them: scheduler, timesteps, ...
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub generation: BTreeMap<String, Value>,
     /// How many cases it has.
     pub cases: usize,
 }

@@ -102,8 +102,16 @@ pub trait Generator: Send + Sync {
 
     /// Told once, before the first image, every request that will come: what they share can be computed now and what only that
     /// needs be let go. Requests that were not told work too. Stops early when `go_on` says so.
-    fn prepare(&self, requests: &mut dyn Iterator<Item = Request>, go_on: &(dyn Fn() -> bool + Sync)) {
+    ///
+    /// # Errors
+    /// When no image can be made at all: a model that does not load.
+    fn prepare(
+        &self,
+        requests: &mut dyn Iterator<Item = Request>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), GenerateError> {
         let _ = (requests, go_on);
+        Ok(())
     }
 
     /// Makes one image for each request, in order. All requests of a call share their settings.

@@ -33,6 +33,8 @@ const TOKENIZERS: &[&str] = &["CLIPTokenizer", "CLIPTokenizerFast"];
 pub struct Repository {
     reference: String,
     folder: PathBuf,
+    /// Of a pipeline.
+    family: Option<Family>,
     /// Every file that is read, relative to the folder, sorted.
     files: Vec<PathBuf>,
 }
@@ -139,7 +141,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`RepositoryError`] names the file and the reason.
-    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<(Self, Family), RepositoryError> {
+    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
         let folder = resolve(reference, base)?;
         let index = folder.join("model_index.json");
         if !index.exists() {
@@ -172,7 +174,7 @@ impl Repository {
             files.need(&format!("{component}/config.json"))?;
             files.weights(component, "diffusion_pytorch_model")?;
         }
-        Ok((Self { reference: reference.to_owned(), files: files.sorted(), folder }, family))
+        Ok(Self { reference: reference.to_owned(), family: Some(family), files: files.sorted(), folder })
     }
 
     /// A CLIP model; relative folders start at `base`.
@@ -191,13 +193,19 @@ impl Repository {
         files.need("preprocessor_config.json")?;
         files.tokenizer("")?;
         files.weights("", "model")?;
-        Ok(Self { reference: reference.to_owned(), files: files.sorted(), folder })
+        Ok(Self { reference: reference.to_owned(), family: None, files: files.sorted(), folder })
     }
 
     /// As the suite names it.
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
+    }
+
+    /// Which pipeline it is for; `None` for a CLIP model.
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        self.family
     }
 
     /// Where it lies.

@@ -113,7 +113,7 @@ struct Row {
 
 fn measure(case: &Case) -> Row {
     let noise = worst(&Noise::new(Stream::default(), case.request.seed).randn(4 * 16 * 16), &case.tensor("noise"));
-    let embedding = worst(&model().embed(&case.request.prompt).unwrap().0, &case.tensor("prompt_embeds"));
+    let embedding = worst(&model().embed(&case.request.prompt, 0).unwrap().tokens, &case.tensor("prompt_embeds"));
     let timesteps = case.tensor("timesteps");
     let latents = Mutex::new(Vec::new());
     let made = model().generate_observed(std::slice::from_ref(&case.request), &|_| true, &|seen| {

@@ -47,6 +47,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         metrics: metrics(),
         reference: None,
         configs: std::collections::BTreeMap::new(),
+        generation: std::collections::BTreeMap::new(),
         cases: per_test,
     });
     let cases = (0..2 * per_test).map(|index| {

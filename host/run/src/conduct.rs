@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::generate::GenerateError;
 use difftest_core::metric::AnyMetric;
 use difftest_core::plan::SuitePlan;
 use difftest_diffusion::declared::DeclaredModels;
@@ -18,7 +19,7 @@ use crate::collect::{Collector, Next, from_metric};
 use crate::describe;
 use crate::load::{Loaded, Loader};
 use crate::sets;
-use crate::stages::{Message, Stages};
+use crate::stages::{self, Message, Stages};
 
 /// One suite, planned, with what else is needed to run it.
 #[derive(Clone)]
@@ -156,6 +157,17 @@ fn run_suite(
         Ok(loaded) => loaded,
         Err(error) => return sink(Event::SuiteError { suite: plan.suite.clone(), error }),
     };
+    // Settings that cannot be followed and a model that does not load are known before anything is made.
+    let prepared = describe::settings(plan, &*loaded.generator).and_then(|settings| {
+        let mut requests = plan.cases.iter().map(stages::request);
+        let prepared = loaded.generator.prepare(&mut requests, &|| cancel.may_begin());
+        prepared.map_err(|GenerateError { kind, message, hint }| ErrorInfo { kind, message, hint, case: None })?;
+        Ok(settings)
+    });
+    let settings = match prepared {
+        Ok(settings) => settings,
+        Err(error) => return sink(Event::SuiteError { suite: plan.suite.clone(), error }),
+    };
     let mut errors: Vec<Vec<ErrorInfo>> =
         plan.tests.iter().map(|test| test.refused.iter().map(|e| from_metric(e, None)).collect()).collect();
     for (test, error) in &loaded.broken {
@@ -166,7 +178,7 @@ fn run_suite(
         digest: suite.digest,
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),
-        tests: describe::tests(plan, &loaded, loader),
+        tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),
     })?;
     let image_paths: Vec<PathBuf> = plan

@@ -1,40 +1,69 @@
 //! What a plan and its loaded metrics look like in the event that starts a suite: everything a result came from, by name and digest.
 
+use std::collections::BTreeMap;
+
 use difftest_core::digest::Digest;
-use difftest_core::event::{CaseInfo, TestInfo};
+use difftest_core::event::{CaseInfo, ErrorInfo, TestInfo};
+use difftest_core::generate::Generator;
 use difftest_core::metric::{MetricSource, ReproducibilityClass};
 use difftest_core::model::Models as _;
 use difftest_core::plan::SuitePlan;
+use serde_json::Value;
 
 use crate::conduct::SuiteRun;
 use crate::load::{Loaded, Loader};
 
+/// The settings of a test as the generator resolved them, by name.
+pub(crate) type Generation = BTreeMap<String, Value>;
+
+/// What the generator makes of each test's settings; a test without cases has none.
+pub(crate) fn settings(plan: &SuitePlan, generator: &dyn Generator) -> Result<Vec<Generation>, ErrorInfo> {
+    let mut settings = vec![Generation::new(); plan.tests.len()];
+    let mut known = vec![false; plan.tests.len()];
+    for case in &plan.cases {
+        if std::mem::replace(&mut known[case.test], true) {
+            continue;
+        }
+        let resolved = generator.resolve(&case.settings).map_err(|error| {
+            let message = format!("test `{}`: {}", plan.tests[case.test].name, error.message);
+            ErrorInfo { kind: error.kind, message, hint: error.hint, case: None }
+        })?;
+        settings[case.test] = resolved.into_iter().collect();
+    }
+    Ok(settings)
+}
+
 /// The tests; planned metrics are replaced by what the loaded ones say of themselves.
-pub(crate) fn tests(plan: &SuitePlan, loaded: &Loaded, loader: &Loader<'_>) -> Vec<TestInfo> {
+pub(crate) fn tests(
+    plan: &SuitePlan,
+    loaded: &Loaded,
+    loader: &Loader<'_>,
+    settings: Vec<Generation>,
+) -> Vec<TestInfo> {
     let Loaded { metrics, references, .. } = loaded;
     let mut cases = vec![0; plan.tests.len()];
     plan.cases.iter().for_each(|case| cases[case.test] += 1);
-    let infos =
-        plan.tests.iter().zip(metrics).zip(references).zip(cases).map(|(((test, loaded), reference), cases)| {
-            TestInfo {
-                name: test.name.clone(),
-                prompts: loader.prompt_origin(&test.prompts),
-                metrics: test
-                    .metrics
-                    .iter()
-                    .zip(loaded)
-                    .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
-                    .collect(),
-                reference: reference.as_ref().map(|(_, info)| info.clone()),
-                configs: test
-                    .metrics
-                    .iter()
-                    .filter(|(wanted, _)| !wanted.config.is_null())
-                    .map(|(wanted, _)| (wanted.name.clone(), wanted.config.clone()))
-                    .collect(),
-                cases,
-            }
-        });
+    let infos = plan.tests.iter().zip(metrics).zip(references).zip(cases).zip(settings).map(
+        |((((test, loaded), reference), cases), generation)| TestInfo {
+            name: test.name.clone(),
+            prompts: loader.prompt_origin(&test.prompts),
+            metrics: test
+                .metrics
+                .iter()
+                .zip(loaded)
+                .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
+                .collect(),
+            reference: reference.as_ref().map(|(_, info)| info.clone()),
+            configs: test
+                .metrics
+                .iter()
+                .filter(|(wanted, _)| !wanted.config.is_null())
+                .map(|(wanted, _)| (wanted.name.clone(), wanted.config.clone()))
+                .collect(),
+            generation,
+            cases,
+        },
+    );
     infos.collect()
 }
 

@@ -117,7 +117,7 @@ impl<'a> Loader<'a> {
                 }
                 // Another model is let go before the next is loaded: two large ones may not fit.
                 *open = None;
-                let model = StableDiffusion::load(reference, base, &self.options)
+                let model = StableDiffusion::open(reference, base, &self.options)
                     .map_err(|error| info("model", described(&error), error.hint()))?;
                 let generator: Arc<dyn Generator> = Arc::new(model);
                 *open = Some((key, Arc::clone(&generator)));

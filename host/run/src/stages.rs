@@ -266,7 +266,7 @@ impl Stages<'_> {
 }
 
 /// What the generator needs to know of a case. A prompt's own negative prompt comes before the test's.
-fn request(case: &Case) -> Request {
+pub(crate) fn request(case: &Case) -> Request {
     Request {
         id: case.id.clone(),
         prompt: case.prompt.text.clone(),

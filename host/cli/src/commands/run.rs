@@ -59,7 +59,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     if args.jobs.is_some_and(|asked| usize::from(asked) > jobs) {
         ui.note(&format!("-j {jobs}: there are no more cores"));
     }
-    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), lanes: None };
+    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), ..Default::default() };
     stop_on_ctrl_c()?;
     PLANNING.store(true, Ordering::Relaxed);
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, ui);

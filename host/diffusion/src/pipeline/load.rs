@@ -11,14 +11,14 @@ use crate::models::{Unet, VaeDecoder};
 use crate::repository::{Repository, RepositoryError};
 use crate::scheduler::SchedulerError;
 use crate::session::{Device, SessionOptions, joined};
-use crate::tokenizer::{ClipTokenizer, TokenizerError};
+use crate::tokenizer::TokenizerError;
 
 /// A UNet file up to this size runs as several lanes of one thread each: its operations are too small to share among threads.
 /// 64 MiB are 32 million parameters in half precision, a thirtieth of Stable Diffusion 1.
 const SMALL: u64 = 64 << 20;
 
 /// How a pipeline runs. None of it changes a pixel on the CPU.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Where the networks run.
     pub device: Device,

@@ -32,7 +32,9 @@ mod text;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo, LongPrompt, Request, Settings, Step};
+use difftest_core::generate::{
+    GenerateError, Generated, Generator, GeneratorInfo, LongPrompt, Request, Settings, Step,
+};
 use serde_json::Value;
 
 pub use self::family::Family;
@@ -40,8 +42,8 @@ use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
 use self::model::Model;
 pub use self::sampling::Observation;
-use self::text::{TextError, Texts};
-pub use self::text::Embedding;
+use self::text::Texts;
+pub use self::text::{Embedding, TextError};
 
 /// A pipeline of the Stable Diffusion family. Its files are checked and hashed when it is opened, its networks are loaded when
 /// the first image is made.
@@ -68,7 +70,7 @@ impl StableDiffusion {
             info: record::info(&model, options, lanes)?,
             model,
             texts,
-            options: options.clone(),
+            options: *options,
             lanes,
             networks: OnceLock::new(),
             loading: Mutex::new(()),

@@ -32,7 +32,8 @@ pub(super) struct Shape {
 
 impl Model {
     pub(super) fn open(reference: &str, base: &Path) -> Result<Self, LoadError> {
-        let (repository, family) = Repository::stable_diffusion(reference, base)?;
+        let repository = Repository::stable_diffusion(reference, base)?;
+        let family = repository.family().unwrap_or(Family::StableDiffusion);
         let scheduler = SchedulerConfig::from_json(&repository.json("scheduler/scheduler_config.json")?)?;
         let scheduler = match family {
             Family::StableDiffusion => scheduler.for_stable_diffusion(),

@@ -102,8 +102,9 @@ impl Sampling<'_> {
             .scheduler
             .scheduler(settings.kind, settings.steps)
             .map_err(|error| failed("settings", &error))?;
-        let embed =
-            |text: &str| self.texts.embed(text, settings.clip_skip, settings.long_prompt).map_err(TextError::into_generate);
+        let embed = |text: &str| {
+            self.texts.embed(text, settings.clip_skip, settings.long_prompt).map_err(TextError::into_generate)
+        };
         let negative = negative_prompt(request);
         let mut warnings = Vec::new();
         let mut embeddings = Vec::new();
@@ -136,7 +137,8 @@ impl Sampling<'_> {
 
     fn project(&self, embeddings: &[Embedding]) -> Result<ProjectedTexts, GenerateError> {
         let tokens: Vec<f32> = embeddings.iter().flat_map(|embedding| embedding.tokens.iter().copied()).collect();
-        let pooled: Vec<f32> = embeddings.iter().flat_map(|embedding| embedding.pooled.iter().flatten().copied()).collect();
+        let pooled: Vec<f32> =
+            embeddings.iter().flat_map(|embedding| embedding.pooled.iter().flatten().copied()).collect();
         let [height, width] = [self.settings.height, self.settings.width].map(|side| side as f32);
         // Height and width of the original, top and left of the crop, height and width of the target.
         let time_ids = [height, width, 0.0, 0.0, height, width].repeat(embeddings.len());
@@ -201,8 +203,7 @@ impl Sampling<'_> {
         let vae = &self.networks.vae;
         let (scale, shift) = (vae.scaling_factor(), vae.shift_factor());
         work.latents.iter_mut().for_each(|x| *x = *x / scale + shift);
-        let planes =
-            vae.decode(&work.latents, [1, channels, height, width]).map_err(|error| failed("vae", &error))?;
+        let planes = vae.decode(&work.latents, [1, channels, height, width]).map_err(|error| failed("vae", &error))?;
         let image =
             pixels::image(&planes, settings.width, settings.height).ok_or_else(|| not_finite("the decoded image"))?;
         let mut attributes = vec![

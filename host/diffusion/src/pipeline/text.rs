@@ -53,15 +53,26 @@ pub struct Embedding {
 
 /// Why a prompt has no embedding.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TextError {
+pub enum TextError {
+    /// The tokenizer refuses it.
     #[error(transparent)]
     Tokenizer(#[from] crate::tokenizer::TokenizerError),
+    /// A text encoder does not load or run.
     #[error(transparent)]
     Encoder(#[from] crate::error::Error),
+    /// It is longer than the encoder reads, and that is an error.
     #[error("{0}")]
     TooLong(String),
-    #[error("clip_skip {skip} leaves nothing of {} of {layers} layers", encoder)]
-    ClipSkip { skip: usize, encoder: &'static str, layers: usize },
+    /// More layers are left out than there are.
+    #[error("clip_skip {skip} leaves nothing of {encoder}, which has {layers} layers")]
+    ClipSkip {
+        /// As the suite says.
+        skip: usize,
+        /// Folder of the encoder.
+        encoder: &'static str,
+        /// Its layers.
+        layers: usize,
+    },
 }
 
 impl Texts {
@@ -69,12 +80,19 @@ impl Texts {
     pub(super) fn open(repository: &Repository, family: Family, session: &SessionOptions) -> Result<Self, LoadError> {
         let folder = repository.folder();
         // One prompt at a time on all threads, while nothing else runs.
-        let session = SessionOptions { threads: session.threads * session.lanes, lanes: 1, spin: false, ..session.clone() };
+        let session =
+            SessionOptions { threads: session.threads * session.lanes, lanes: 1, spin: false, ..session.clone() };
         let mut encoders = Vec::new();
         for (encoder, tokenizer) in family.text_encoders() {
             let tokenizer = ClipTokenizer::load(&folder.join(tokenizer))?;
             let network = TextEncoder::load(&folder.join(encoder), &session)?;
-            super::load::fits("tokens", tokenizer.max_length(), "of the tokenizer", network.length(), "of the text encoder")?;
+            super::load::fits(
+                "tokens",
+                tokenizer.max_length(),
+                "of the tokenizer",
+                network.length(),
+                "of the text encoder",
+            )?;
             encoders.push(Encoder { tokenizer, network });
         }
         let drop_when_done = repository.size_of("text_encoder") + repository.size_of("text_encoder_2") > LARGE;
@@ -103,11 +121,7 @@ impl Texts {
     }
 
     /// Encodes every text once, as far as their features can be kept, and drops large encoders if all could.
-    pub(super) fn prepare<'t>(
-        &self,
-        texts: impl Iterator<Item = (&'t str, usize)>,
-        go_on: &(dyn Fn() -> bool + Sync),
-    ) {
+    pub(super) fn prepare<'t>(&self, texts: impl Iterator<Item = (&'t str, usize)>, go_on: &(dyn Fn() -> bool + Sync)) {
         let [length, width] = self.shape();
         let size = length * width + self.pooled_width().unwrap_or(0);
         let mut seen = HashSet::new();
@@ -169,7 +183,9 @@ impl Texts {
     fn tap(&self, encoder: usize, clip_skip: usize) -> Result<TextTap, TextError> {
         let tap = match self.family {
             Family::Xl => TextTap { skip: clip_skip + 1, norm: false, pooled: encoder + 1 == self.encoders.len() },
-            Family::StableDiffusion | Family::LatentConsistency => TextTap { skip: clip_skip, norm: true, pooled: false },
+            Family::StableDiffusion | Family::LatentConsistency => {
+                TextTap { skip: clip_skip, norm: true, pooled: false }
+            }
         };
         let layers = self.encoders[encoder].network.layers();
         // All layers left out would read the embeddings of the tokens, which diffusers allows and nobody means.

@@ -210,6 +210,7 @@ fn planned_test(info: &TestInfo) -> TestResult {
         reference: info.reference.clone(),
         scores: Vec::new(),
         configs: info.configs.clone(),
+        generation: info.generation.clone(),
         gates: Vec::new(),
         errors: Vec::new(),
     }

@@ -102,6 +102,9 @@ pub struct TestResult {
     /// Config by metric name, for those that were given one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, Value>,
+    /// Its settings with the model's own filled in, and what follows from them: scheduler, timesteps, ...
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub generation: BTreeMap<String, Value>,
     /// Its gates with what was found.
     pub gates: Vec<GateRecord>,
     /// What kept it from a verdict, worst first.
