@@ -58,11 +58,18 @@ fn defaults_come_from_the_model_and_are_recorded() {
     let attributes: Vec<_> = made.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         attributes,
-        [("guidance", "7.5"), ("scheduler", "ddim"), ("seed", "7"), ("size", "64x64"), ("steps", "2")]
+        [
+            ("guidance", "7.5"),
+            ("noise", "torch-cpu-f32"),
+            ("scheduler", "ddim"),
+            ("seed", "7"),
+            ("size", "64x64"),
+            ("steps", "2")
+        ]
     );
     assert!(made.warnings.is_empty());
     let names: Vec<_> = model().info().environment.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["cpu", "device", "lanes", "noise", "onnxruntime", "threads"]);
+    assert_eq!(names, ["cpu", "device", "graphs", "lanes", "onnxruntime", "optimization", "threads", "together"]);
 }
 
 #[test]
