@@ -28,7 +28,7 @@ class Case:
 
     def json(self):
         """Without what is as it always is."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, False)}
+        return {key: value for key, value in asdict(self).items() if value is not None and value is not False}
 
 
 SCHEDULERS = {

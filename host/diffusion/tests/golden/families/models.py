@@ -31,8 +31,8 @@ BETAS = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", 
 COMMON = dict(BETAS, clip_sample=False, set_alpha_to_one=False, skip_prk_steps=True, steps_offset=1, trained_betas=None)
 
 
-def randomize(model, seed):
-    """Weights that keep activations of order one, with no two channels and no norm alike."""
+def randomize(model, seed, out=1.0):
+    """Weights that keep activations of order one, with no two channels and no norm alike; `out` scales the last layer's."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
@@ -40,8 +40,8 @@ def randomize(model, seed):
         scale = 0.1 if parameter.dim() < 2 else fan_in**-0.5
         if "embedding.weight" in name:
             scale = 1.0
-        if name == "decoder.conv_out.weight":
-            scale *= 0.5  # few pixels beyond black and white, which would hide differences
+        if name.endswith("conv_out.weight") and not name.startswith("encoder."):
+            scale *= out
         base = 1.0 if parameter.dim() == 1 and "norm" in name and name.endswith("weight") else 0.0
         parameter.data = base + scale * noise
     return model.eval()
@@ -66,7 +66,8 @@ def vae(seed, levels=2, **config):
         up_block_types=("UpDecoderBlock2D",) * levels,
         **{**common, **config},
     )
-    return randomize(model, seed)
+    # few pixels beyond black and white, which would hide differences
+    return randomize(model, seed, out=0.5)
 
 
 def unet(seed, blocks, **config):
@@ -79,7 +80,8 @@ def unet(seed, blocks, **config):
         up_block_types=[up[block] for block in reversed(blocks)],
         **{**common, **config},
     )
-    return randomize(model, seed)
+    # with small steps, or the walk multiplies every rounding: trained models do not
+    return randomize(model, seed, out=0.15)
 
 
 def sd(seed, text, unet, vae, scheduler, pad="<|endoftext|>", kind=StableDiffusionPipeline):
