@@ -1,5 +1,6 @@
 //! CLIP's towers: transformers' `CLIPTextModel`, and the text and vision halves of `CLIPModel`.
 
+mod bookkeeping;
 mod config;
 
 use std::ops::Range;

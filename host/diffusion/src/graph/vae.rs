@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::config::ConfigReader;
 use crate::error::Result;
@@ -35,6 +35,19 @@ pub struct VaeConfig {
     pub scaling_factor: f32,
     /// What is added to them after that.
     pub shift_factor: f32,
+    /// What they are multiplied by before the division and what is added after it instead of `shift_factor`, for each channel.
+    pub statistics: Option<ChannelStatistics>,
+    /// Whether values may exceed the range of half precision, so that pipelines in it decode in `f32`.
+    pub force_upcast: bool,
+}
+
+/// Deviation and mean of each latent channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChannelStatistics {
+    /// `latents_mean`.
+    pub mean: Vec<f32>,
+    /// `latents_std`.
+    pub deviation: Vec<f32>,
 }
 
 impl VaeConfig {
@@ -46,10 +59,9 @@ impl VaeConfig {
         let mut reader = ConfigReader::open(path)?;
         reader.only("_class_name", &[json!("AutoencoderKL")])?;
         reader.only("act_fn", &[json!("silu"), json!("swish")])?;
-        reader.only("latents_mean", &[Value::Null])?;
-        reader.only("latents_std", &[Value::Null])?;
-        // the encoder, the precision (always f32 here), and sizes that bind nobody
-        reader.ignore(&["down_block_types", "use_quant_conv", "force_upcast", "in_channels", "sample_size"]);
+        // the encoder, and sizes that bind nobody
+        reader.ignore(&["down_block_types", "use_quant_conv", "in_channels", "sample_size"]);
+        let latent_channels = reader.size("latent_channels", 4)?;
         let channels: Vec<usize> = reader.take("block_out_channels", "a list of sizes", vec![64])?;
         let groups = reader.size("norm_num_groups", 32)?;
         if channels.is_empty() || channels.iter().any(|&channels| channels == 0 || channels % groups != 0) {
@@ -59,7 +71,7 @@ impl VaeConfig {
         let blocks = vec!["UpDecoderBlock2D"; channels.len()];
         reader.only("up_block_types", &[json!(blocks)])?;
         let config = Self {
-            latent_channels: reader.size("latent_channels", 4)?,
+            latent_channels,
             out_channels: reader.size("out_channels", 3)?,
             channels,
             layers: reader.size("layers_per_block", 1)?,
@@ -68,6 +80,9 @@ impl VaeConfig {
             post_quant_conv: reader.take("use_post_quant_conv", "true or false", true)?,
             scaling_factor: reader.take("scaling_factor", "a number", 0.18215)?,
             shift_factor: reader.take("shift_factor", "a number", 0.0)?,
+            statistics: statistics(&mut reader, latent_channels)?,
+            // Where it is absent (files older than the option), nothing is known to exceed the range.
+            force_upcast: reader.take("force_upcast", "true or false", false)?,
         };
         reader.finish()?;
         Ok(config)
@@ -77,6 +92,20 @@ impl VaeConfig {
     pub fn upscale(&self) -> usize {
         1 << (self.channels.len() - 1)
     }
+}
+
+/// diffusers uses `latents_mean` and `latents_std` only where both are given.
+fn statistics(reader: &mut ConfigReader, channels: usize) -> Result<Option<ChannelStatistics>> {
+    let mut list = |key| {
+        let expected = format!("a list of {channels} numbers, one for each latent channel");
+        let values: Option<Vec<f32>> = reader.take_optional(key, &expected)?;
+        match values {
+            Some(values) if values.len() != channels => Err(reader.wrong(key, &expected, Some(&json!(values)))),
+            values => Ok(values),
+        }
+    };
+    let (mean, deviation) = (list("latents_mean")?, list("latents_std")?);
+    Ok(mean.zip(deviation).map(|(mean, deviation)| ChannelStatistics { mean, deviation }))
 }
 
 /// The graph. Input `latents` `[batch, latent_channels, height, width]`, already scaled and shifted; output `image`

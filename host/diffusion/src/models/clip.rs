@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{check_ids, check_size};
+use super::{ClipVision, check_ids, check_size};
 use crate::error::Result;
-use crate::graph::clip::{TextConfig, TextOutputs, VisionConfig, read_clip_config, text_tower, vision_tower};
+use crate::graph::clip::{TextConfig, TextOutputs, read_clip_config, text_tower};
 use crate::session::{Data, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
 
@@ -12,10 +12,9 @@ use crate::weights::Weights;
 #[derive(Debug)]
 pub struct ClipModel {
     text_config: TextConfig,
-    vision_config: VisionConfig,
     projection: usize,
     text: Network,
-    vision: Network,
+    vision: ClipVision,
 }
 
 impl ClipModel {
@@ -25,7 +24,7 @@ impl ClipModel {
     /// # Errors
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
-        let (text_config, vision_config, projection) = read_clip_config(&folder.join("config.json"))?;
+        let (text_config, _, projection) = read_clip_config(&folder.join("config.json"))?;
         // Opened for each tower, so that each looks for damage in its own tensors only.
         let mut weights = Weights::open(folder, "model")?;
         let model = text_tower(
@@ -35,15 +34,13 @@ impl ClipModel {
             &mut weights,
         )?;
         let text = Network::load("CLIP's text tower", &model, &weights, options)?;
-        let mut weights = Weights::open(folder, "model")?;
-        let model = vision_tower(&vision_config, projection, Precision::F32, &mut weights)?;
-        let vision = Network::load("CLIP's vision tower", &model, &weights, options)?;
-        Ok(Self { text_config, vision_config, projection, text, vision })
+        let vision = ClipVision::load(folder, options)?;
+        Ok(Self { text_config, projection, text, vision })
     }
 
     /// Side of the square input image.
     pub fn image_size(&self) -> usize {
-        self.vision_config.image_size
+        self.vision.image_size()
     }
 
     /// Tokens in a row of text.
@@ -78,10 +75,6 @@ impl ClipModel {
     /// # Errors
     /// Wrong size, or a failure of the runtime.
     pub fn embed_image(&self, pixels: &[f32], batch: usize) -> Result<Vec<f32>> {
-        let VisionConfig { channels, image_size, .. } = self.vision_config;
-        let shape = [batch, channels, image_size, image_size];
-        check_size("pixel values", shape.iter().product(), pixels.len())?;
-        let input = Input { name: "pixels", shape: &shape, data: Data::F32(pixels) };
-        self.vision.run(&[input], batch * self.projection)
+        self.vision.embed(pixels, batch)
     }
 }

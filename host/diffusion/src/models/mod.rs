@@ -4,11 +4,13 @@
 //! Arrays are flat and row-major; shapes are in the documentation of each call, and a slice of another length is an error.
 
 mod clip;
+mod clip_vision;
 mod text_encoder;
 mod unet;
 mod vae;
 
 pub use clip::ClipModel;
+pub use clip_vision::ClipVision;
 pub use text_encoder::{TextEncoder, TextFeatures, TextTap};
 pub use unet::{Added, ProjectedTexts, Unet};
 pub use vae::VaeDecoder;

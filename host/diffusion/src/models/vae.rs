@@ -5,7 +5,7 @@ use std::path::Path;
 use super::check_size;
 use crate::error::Result;
 use crate::graph::vae::{VaeConfig, vae_decoder};
-use crate::session::{Data, Input, Network, SessionOptions};
+use crate::session::{Data, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
 
 /// A loaded decoder.
@@ -16,14 +16,19 @@ pub struct VaeDecoder {
 }
 
 impl VaeDecoder {
-    /// Loads `folder` (`config.json` and `diffusion_pytorch_model.safetensors`).
+    /// Loads `folder` (`config.json` and `diffusion_pytorch_model.safetensors`). Where its config has `force_upcast`, it decodes in
+    /// `f32` instead of `f16`, whose range its values exceed.
     ///
     /// # Errors
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = VaeConfig::read(&folder.join("config.json"))?;
         let mut weights = Weights::open(folder, "diffusion_pytorch_model")?;
-        let model = vae_decoder(&config, options.precision, &mut weights)?;
+        let precision = match options.precision {
+            Precision::F16 if config.force_upcast => Precision::F32,
+            precision => precision,
+        };
+        let model = vae_decoder(&config, precision, &mut weights)?;
         let network = Network::load("the VAE decoder", &model, &weights, options)?;
         Ok(Self { config, network })
     }
@@ -36,6 +41,25 @@ impl VaeDecoder {
     /// What is added to the latents after that division.
     pub fn shift_factor(&self) -> f32 {
         self.config.shift_factor
+    }
+
+    /// Turns latents as the denoiser leaves them, `shape` `[batch, latent_channels, height, width]`, into those that
+    /// [`VaeDecoder::decode`] takes.
+    ///
+    /// # Errors
+    /// Wrong size.
+    pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4]) -> Result<()> {
+        let VaeConfig { scaling_factor, shift_factor, latent_channels, ref statistics, .. } = self.config;
+        let [batch, _, height, width] = shape;
+        check_size("latents", batch * latent_channels * height * width, latents.len())?;
+        for (plane, values) in latents.chunks_mut((height * width).max(1)).enumerate() {
+            let channel = plane % latent_channels;
+            let (deviation, mean) = statistics
+                .as_ref()
+                .map_or((1.0, shift_factor), |statistics| (statistics.deviation[channel], statistics.mean[channel]));
+            values.iter_mut().for_each(|x| *x = *x * deviation / scaling_factor + mean);
+        }
+        Ok(())
     }
 
     /// Channels of a latent.

@@ -201,9 +201,9 @@ impl Sampling<'_> {
         let settings = &self.settings;
         let [channels, height, width] = self.latent_shape();
         let vae = &self.networks.vae;
-        let (scale, shift) = (vae.scaling_factor(), vae.shift_factor());
-        work.latents.iter_mut().for_each(|x| *x = *x / scale + shift);
-        let planes = vae.decode(&work.latents, [1, channels, height, width]).map_err(|error| failed("vae", &error))?;
+        let shape = [1, channels, height, width];
+        let decoded = vae.unscale(&mut work.latents, shape).and_then(|()| vae.decode(&work.latents, shape));
+        let planes = decoded.map_err(|error| failed("vae", &error))?;
         let image =
             pixels::image(&planes, settings.width, settings.height).ok_or_else(|| not_finite("the decoded image"))?;
         let mut attributes = vec![

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::bookkeeping::BOOKKEEPING;
 use crate::config::ConfigReader;
 use crate::error::Result;
 
@@ -120,6 +121,20 @@ impl TextConfig {
 }
 
 impl VisionConfig {
+    /// Reads the config of a `CLIPVisionModelWithProjection`, or the half of a `CLIPModel`'s; gives the projection's width too.
+    ///
+    /// # Errors
+    /// As [`TextConfig::read`].
+    pub fn read(path: &Path) -> Result<(Self, usize)> {
+        let mut reader = ConfigReader::open(path)?;
+        if reader.peek("model_type") == Some(&json!("clip")) {
+            return read_clip(path).map(|(_, vision, projection)| (vision, projection));
+        }
+        reader.only("architectures", &[json!(["CLIPVisionModelWithProjection"])])?;
+        let projection = reader.size("projection_dim", 512)?;
+        Ok((Self::take(reader)?, projection))
+    }
+
     fn take(mut reader: ConfigReader) -> Result<Self> {
         let tower = TowerConfig::take(&mut reader, [768, 3072, 12, 12])?;
         reader.only("model_type", &[json!("clip_vision_model")])?;
@@ -185,71 +200,6 @@ pub(super) fn read_clip(path: &Path) -> Result<(TextConfig, VisionConfig, usize)
         Err(_) => unreachable!("two halves are read above"),
     }
 }
-
-/// Keys without effect on inference: training, text generation options that every transformers config once carried,
-/// and what the projection of a bare tower would be.
-const BOOKKEEPING: &[&str] = &[
-    "add_cross_attention",
-    "attention_dropout",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "bos_token_id",
-    "chunk_size_feed_forward",
-    "cross_attention_hidden_size",
-    "decoder_start_token_id",
-    "diversity_penalty",
-    "do_sample",
-    "dropout",
-    "dtype",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "exponential_decay_length_penalty",
-    "finetuning_task",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "gradient_checkpointing",
-    "id2label",
-    "initializer_factor",
-    "initializer_range",
-    "is_decoder",
-    "is_encoder_decoder",
-    "label2id",
-    "length_penalty",
-    "max_length",
-    "min_length",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_return_sequences",
-    "output_attentions",
-    "output_hidden_states",
-    "output_scores",
-    "pad_token_id",
-    "prefix",
-    "problem_type",
-    "projection_dim",
-    "pruned_heads",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "return_dict",
-    "return_dict_in_generate",
-    "sep_token_id",
-    "suppress_tokens",
-    "task_specific_params",
-    "temperature",
-    "tf_legacy_loss",
-    "tie_encoder_decoder",
-    "tie_word_embeddings",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torch_dtype",
-    "torchscript",
-    "transformers_version",
-    "typical_p",
-    "use_bfloat16",
-    "use_cache",
-];
 
 #[cfg(test)]
 mod tests {

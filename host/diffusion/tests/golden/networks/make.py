@@ -8,60 +8,15 @@ It rewrites the folders beside it. Weights of half types are widened to f32 befo
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
+import family
 import torch
+from common import HERE, fresh, randomize, run_clip, run_unet, run_vae
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel
-
-HERE = Path(__file__).parent
-F32 = {"torch_dtype": torch.float32}
-
-
-def randomize(model, seed):
-    """Weights that keep activations of order one, with no two channels and no norm alike."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in model.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        fan_in = parameter[0].numel() if parameter.dim() > 1 else 1
-        scale = 0.1 if parameter.dim() < 2 else fan_in**-0.5
-        base = 1.0 if parameter.dim() == 1 and "norm" in name and name.endswith("weight") else 0.0
-        parameter.data = base + scale * noise
-    return model.eval()
-
-
-def run_unet(folder, name, batch, size, timestep, length):
-    unet = UNet2DConditionModel.from_pretrained(folder, **F32).eval()
-    generator = torch.Generator().manual_seed(7)
-    sample = torch.randn((batch, unet.config.in_channels, *size), generator=generator)
-    text = torch.randn((batch, length, unet.config.cross_attention_dim), generator=generator)
-    prediction = unet(sample, timestep, text).sample
-    tensors = {"sample": sample, "timestep": torch.tensor([float(timestep)]), "text": text, "prediction": prediction}
-    save_file(tensors, HERE / f"{name}.safetensors")
-
-
-def run_vae(folder, name, size):
-    vae = AutoencoderKL.from_pretrained(folder, **F32).eval()
-    latents = torch.randn((1, vae.config.latent_channels, *size), generator=torch.Generator().manual_seed(8))
-    save_file({"latents": latents, "image": vae.decode(latents).sample}, HERE / f"{name}.safetensors")
-
-
-def run_clip(folder, name, ids):
-    clip = CLIPModel.from_pretrained(folder, **F32).eval()
-    side = clip.config.vision_config.image_size
-    pixels = torch.randn((2, 3, side, side), generator=torch.Generator().manual_seed(9))
-    text = clip.text_projection(clip.text_model(input_ids=ids).pooler_output)
-    image = clip.visual_projection(clip.vision_model(pixel_values=pixels).pooler_output)
-    save_file({"ids": ids, "text": text, "pixels": pixels, "image": image}, HERE / f"{name}.safetensors")
-
-
-def fresh(name):
-    folder = HERE / name
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
 
 
 def small_unets():
@@ -155,6 +110,7 @@ def main(models):
     small_unets()
     small_vae()
     small_clip()
+    family.make()
     run_unet(models / "shapes/unet", "shapes-unet", 2, (16, 16), 561, 77)
     run_vae(models / "shapes/vae", "shapes-vae", (16, 16))
     ids = torch.tensor([[617, 10, 20, 30, 618] + [618] * 72])
