@@ -145,10 +145,24 @@ pub struct GeneratorInfo {
     #[serde(with = "crate::pairs")]
     #[schemars(with = "std::collections::BTreeMap<String, Digest>")]
     pub files: Vec<(String, Digest)>,
+    /// LoRA files that were added to its weights, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loras: Vec<LoraInfo>,
     /// Device, runtime version, thread count, noise id, ...; sorted by name.
     #[serde(with = "crate::pairs")]
     #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub environment: Vec<(String, String)>,
+}
+
+/// A LoRA file, and how much of it was added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoraInfo {
+    /// As it was named.
+    pub file: String,
+    /// Of its content.
+    pub digest: Digest,
+    /// What it was multiplied by.
+    pub weight: f64,
 }
 
 /// Why there is no image.

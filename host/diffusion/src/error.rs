@@ -138,6 +138,9 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// LoRA files that cannot be applied.
+    #[error(transparent)]
+    Lora(Box<crate::lora::LoraError>),
     /// ONNX Runtime refused a graph or failed to run it.
     #[error("ONNX Runtime failed on {network}: {detail}")]
     Network {
@@ -154,9 +157,16 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Runtime(error) => Some(error.hint()),
+            Self::Lora(error) => error.hint(),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
             _ => None,
         }
+    }
+}
+
+impl From<crate::lora::LoraError> for Error {
+    fn from(error: crate::lora::LoraError) -> Self {
+        Self::Lora(Box::new(error))
     }
 }
 

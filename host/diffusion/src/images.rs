@@ -137,6 +137,7 @@ impl ImageFolder {
             model: folder.display().to_string(),
             kind: "images".to_owned(),
             files: vec![(slashes(name), Digest::of(text.as_bytes()))],
+            loras: Vec::new(),
             environment: Vec::new(),
         };
         Ok(Self { info, folder: folder.to_owned(), rows, files })

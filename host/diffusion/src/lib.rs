@@ -18,6 +18,7 @@ mod digests;
 pub mod error;
 pub mod graph;
 pub mod images;
+pub mod lora;
 pub mod models;
 pub mod noise;
 pub mod onnx;

@@ -13,6 +13,7 @@ mod lanes;
 mod precision;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 pub use device::{Device, UnknownDevice};
@@ -23,6 +24,7 @@ use ort::value::TensorRef;
 pub use precision::{Precision, UnknownPrecision};
 
 use crate::error::{Error, Result};
+use crate::lora::Adapters;
 use crate::weights::Weights;
 
 /// Loads the ONNX Runtime library that [`crate::runtime::find`] finds and starts it, as the first network would.
@@ -34,7 +36,7 @@ pub fn start_runtime() -> Result<()> {
 }
 
 /// How networks run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionOptions {
     /// Threads that share the work of one call; at least 1.
     pub threads: usize,
@@ -47,13 +49,15 @@ pub struct SessionOptions {
     /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
     /// otherwise a core less for those beside.
     pub spin: bool,
+    /// LoRA files that are added to the weights.
+    pub adapters: Arc<Adapters>,
 }
 
 impl Default for SessionOptions {
     /// One call at a time on all cores of the CPU, in `f32`.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, lanes: 1, device: Device::Cpu, precision: Precision::F32, spin: true }
+        Self { threads, lanes: 1, device: Device::Cpu, precision: Precision::F32, spin: true, adapters: Arc::default() }
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         model: "builtin:shapes".to_owned(),
         kind: "stable-diffusion".to_owned(),
         files: vec![("unet/diffusion_pytorch_model.safetensors".to_owned(), Digest::of(b"unet"))],
+        loras: Vec::new(),
         environment: vec![
             ("device".to_owned(), "cpu".to_owned()),
             ("noise".to_owned(), "torch-cpu".to_owned()),

@@ -60,7 +60,8 @@ fn through(mid: &[f32], down: &[f32], layer: &Layer) -> Vec<f32> {
     for (out, row) in sum.chunks_exact_mut(inputs * inside).enumerate() {
         for (place, value) in row.iter_mut().enumerate() {
             let (input, at) = (place / inside, place % inside);
-            let product = |b: usize| f64::from(mid[(out * inner + b) * inside + at]) * f64::from(down[b * inputs + input]);
+            let product =
+                |b: usize| f64::from(mid[(out * inner + b) * inside + at]) * f64::from(down[b * inputs + input]);
             *value = (0..inner).map(product).sum::<f64>() as f32;
         }
     }

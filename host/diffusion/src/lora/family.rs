@@ -68,7 +68,9 @@ pub(super) fn of(layers: &[Layer], file: &LoraFile) -> Option<Family> {
     if layers.iter().any(|layer| layer.component == Component::TextEncoder2) {
         return Some(Family::Sdxl);
     }
-    for (start, family) in [("double_blocks", Family::Flux), ("single_blocks", Family::Flux), ("joint_blocks", Family::Sd3)] {
+    for (start, family) in
+        [("double_blocks", Family::Flux), ("single_blocks", Family::Flux), ("joint_blocks", Family::Sd3)]
+    {
         if unet().any(|layer| name(layer).starts_with(start)) {
             return Some(family);
         }

@@ -56,12 +56,14 @@ impl LoraFile {
         }
         let mut text = vec![0; usize::try_from(header).unwrap_or(0)];
         file.read_exact(&mut text).map_err(io())?;
-        let parsed: Metadata =
-            serde_json::from_slice(&text).map_err(|error| damaged(format!("its header is not that of safetensors: {error}")))?;
+        let parsed: Metadata = serde_json::from_slice(&text)
+            .map_err(|error| damaged(format!("its header is not that of safetensors: {error}")))?;
         let data = 8 + header;
         if data + parsed.data_len() as u64 != size {
             let wanted = data + parsed.data_len() as u64;
-            return Err(damaged(format!("it has {size} bytes where its header describes {wanted}: it is cut off or not whole yet")));
+            return Err(damaged(format!(
+                "it has {size} bytes where its header describes {wanted}: it is cut off or not whole yet"
+            )));
         }
         let place = |(key, info): (String, &safetensors::tensor::TensorInfo)| {
             let (start, end) = info.data_offsets;

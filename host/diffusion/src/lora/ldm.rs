@@ -97,7 +97,10 @@ mod tests {
                 "down_blocks_2_attentions_1_transformer_blocks_9_attn2_to_k",
             ),
             ("middle_block_0_emb_layers_1", "mid_block_resnets_0_time_emb_proj"),
-            ("middle_block_1_transformer_blocks_0_ff_net_0_proj", "mid_block_attentions_0_transformer_blocks_0_ff_net_0_proj"),
+            (
+                "middle_block_1_transformer_blocks_0_ff_net_0_proj",
+                "mid_block_attentions_0_transformer_blocks_0_ff_net_0_proj",
+            ),
             ("middle_block_2_out_layers_3", "mid_block_resnets_1_conv2"),
             ("output_blocks_2_2_conv", "up_blocks_0_upsamplers_0_conv"),
             ("output_blocks_5_1_proj_out", "up_blocks_1_attentions_2_proj_out"),
@@ -108,7 +111,9 @@ mod tests {
             assert!(is_ldm(ldm), "{ldm}");
             assert_eq!(to_diffusers(ldm, 2).as_deref(), Some(diffusers));
         }
-        for strange in ["input_blocks_x_0_op", "input_blocks_4", "middle_block_7_conv", "output_blocks_1_9_conv", "out_3"] {
+        for strange in
+            ["input_blocks_x_0_op", "input_blocks_4", "middle_block_7_conv", "output_blocks_1_9_conv", "out_3"]
+        {
             assert_eq!(to_diffusers(strange, 2), None, "{strange}");
         }
         assert!(!is_ldm("down_blocks_0_resnets_0_conv1"));

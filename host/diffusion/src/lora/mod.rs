@@ -34,8 +34,6 @@ mod layers;
 mod ldm;
 mod scale;
 mod source;
-#[cfg(test)]
-mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -76,11 +76,19 @@ impl<'f> Scales<'f> {
     }
 
     /// What layer `module` of `component`, of this `rank`, is multiplied by; `alpha` is its own, where the file has one.
-    pub(super) fn of(&self, component: Component, module: &str, rank: usize, alpha: Option<f64>) -> Result<f64, LoraError> {
+    pub(super) fn of(
+        &self,
+        component: Component,
+        module: &str,
+        rank: usize,
+        alpha: Option<f64>,
+    ) -> Result<f64, LoraError> {
         let wrong = |why: String| LoraError::Layer { path: self.file.path.clone(), key: module.to_owned(), why };
         let said = match self.get(component, "lora_alpha") {
             None => None,
-            Some(value) => Some(value.as_f64().ok_or_else(|| wrong(format!("has lora_alpha = {value}, not a number")))?),
+            Some(value) => {
+                Some(value.as_f64().ok_or_else(|| wrong(format!("has lora_alpha = {value}, not a number")))?)
+            }
         };
         let exception = match self.get(component, "alpha_pattern").and_then(Value::as_object) {
             None => None,
@@ -118,6 +126,8 @@ impl<'f> Scales<'f> {
 }
 
 fn object(file: &LoraFile, name: &str, text: &[u8]) -> Result<Map<String, Value>, LoraError> {
-    serde_json::from_slice(text)
-        .map_err(|error| LoraError::Damaged { path: file.path.clone(), why: format!("{name} is not a JSON object: {error}") })
+    serde_json::from_slice(text).map_err(|error| LoraError::Damaged {
+        path: file.path.clone(),
+        why: format!("{name} is not a JSON object: {error}"),
+    })
 }

@@ -26,7 +26,11 @@ pub fn parse_argument(text: &str) -> Result<(PathBuf, f64), String> {
         Some((path, weight)) => match weight.trim().parse::<f64>() {
             Ok(weight) => (path, weight),
             Err(_) if Path::new(text).exists() => (text, 1.0),
-            Err(_) => return Err(format!("`{weight}` is not a number; write PATH=WEIGHT, for example style.safetensors=0.7")),
+            Err(_) => {
+                return Err(format!(
+                    "`{weight}` is not a number; write PATH=WEIGHT, for example style.safetensors=0.7"
+                ));
+            }
         },
         None => (text, 1.0),
     };

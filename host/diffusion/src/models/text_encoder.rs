@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{check_ids, check_size};
 use crate::error::{Error, Result};
 use crate::graph::clip::{HiddenState, TextConfig, TextOutputs, text_tower};
+use crate::lora::Component;
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
@@ -58,7 +59,7 @@ impl TextEncoder {
     /// A config that is not implemented, or weights that are missing or do not fit it.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = TextConfig::read(&folder.join("config.json"))?;
-        let mut weights = Weights::open(folder, "model")?;
+        let mut weights = weights(folder, options)?;
         let everything = TextOutputs {
             hidden: Some(HiddenState { layer: config.tower.layers, norm: true }),
             projection: config.projection,
@@ -126,7 +127,7 @@ impl TextEncoder {
         if let Some((_, network)) = networks.iter().find(|(known, _)| *known == tap) {
             return Ok(Arc::clone(network));
         }
-        let mut weights = Weights::open(&self.folder, "model")?;
+        let mut weights = weights(&self.folder, &self.options)?;
         let model = text_tower(&self.config, self.outputs(tap)?, self.options.precision, &mut weights)?;
         let network = Arc::new(Network::load("the text encoder", &model, &weights, &self.options)?);
         networks.push((tap, Arc::clone(&network)));
@@ -141,5 +142,14 @@ impl TextEncoder {
         }
         let hidden = Some(HiddenState { layer, norm: tap.norm });
         Ok(TextOutputs { hidden, projection: self.config.projection.filter(|_| tap.pooled) })
+    }
+}
+
+/// With what LoRA files add for the encoder that lies in a folder of this name.
+fn weights(folder: &Path, options: &SessionOptions) -> Result<Weights> {
+    let weights = Weights::open(folder, "model")?;
+    match Component::of_folder(folder) {
+        Some(component) => weights.adapt(&options.adapters, component),
+        None => Ok(weights),
     }
 }

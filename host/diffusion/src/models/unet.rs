@@ -10,6 +10,7 @@ pub use texts::{Added, ProjectedTexts};
 use super::check_size;
 use crate::error::Result;
 use crate::graph::unet::{TextLayer, UnetConfig, text_width, unet, unet_text};
+use crate::lora::{Adapters, Component};
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
@@ -48,6 +49,17 @@ impl Unet {
             aligned,
             any_size: Mutex::new(None),
         })
+    }
+
+    /// Refuses `adapters` that do not fit the weights of `folder`, without reading any value: loading would refuse them too.
+    ///
+    /// # Errors
+    /// Weights that are not there, or the first file with a layer for none of them.
+    pub fn check(folder: &Path, adapters: &Adapters) -> Result<()> {
+        if adapters.is_empty() {
+            return Ok(());
+        }
+        Weights::open(folder, STEM)?.adapt(adapters, Component::Unet).map(|_| ())
     }
 
     /// What `config.json` says.
@@ -186,13 +198,13 @@ fn network(
     aligned: bool,
     options: &SessionOptions,
 ) -> Result<(Network, Vec<TextLayer>)> {
-    let mut weights = Weights::open(folder, STEM)?;
+    let mut weights = Weights::open(folder, STEM)?.adapt(&options.adapters, Component::Unet)?;
     let (model, layers) = unet(config, aligned, options.precision, &mut weights)?;
     Ok((Network::load("the UNet", &model, &weights, options)?, layers))
 }
 
 fn text_network(folder: &Path, config: &UnetConfig, layers: &[TextLayer], options: &SessionOptions) -> Result<Network> {
-    let mut weights = Weights::open(folder, STEM)?;
+    let mut weights = Weights::open(folder, STEM)?.adapt(&options.adapters, Component::Unet)?;
     let model = unet_text(config, layers, options.precision, &mut weights)?;
     // Once for each image: one lane will do.
     let options = SessionOptions { lanes: 1, ..options.clone() };

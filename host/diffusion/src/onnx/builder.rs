@@ -151,6 +151,22 @@ impl GraphBuilder {
         self.constant(&name, ElementType::F32, dims, bytes)
     }
 
+    /// As [`GraphBuilder::floats`], for many of them: `name`, which nothing else may have, stands for the values.
+    pub fn numbers(&mut self, name: &str, values: &[f32], dims: &[usize]) -> Tensor {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, ElementType::F32, dims, bytes)
+    }
+
+    /// The value that was [remembered](GraphBuilder::remember) as `name`.
+    pub fn known(&self, name: &str) -> Option<Tensor> {
+        self.declared.get(name).cloned()
+    }
+
+    /// Remembers a value, so that it is computed once however often it is read.
+    pub fn remember(&mut self, name: &str, value: &Tensor) {
+        self.declared.insert(name.to_owned(), value.clone());
+    }
+
     fn constant(&mut self, name: &str, element: ElementType, dims: &[usize], bytes: Vec<u8>) -> Tensor {
         if let Some(known) = self.declared.get(name) {
             return known.clone();

@@ -7,6 +7,7 @@ use difftest_core::generate::GenerateError;
 use super::model::Model;
 use super::text::{TextError, Texts};
 use crate::error::Error;
+use crate::lora::LoraError;
 use crate::models::{Unet, VaeDecoder};
 use crate::repository::{Repository, RepositoryError};
 use crate::scheduler::SchedulerError;
@@ -60,6 +61,9 @@ pub enum LoadError {
     /// A text encoder.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// A LoRA file, or one for another model.
+    #[error(transparent)]
+    Lora(#[from] LoraError),
     /// Components that do not belong together.
     #[error("{what}: {left} does not fit {right}")]
     Mismatch {
@@ -78,7 +82,8 @@ impl LoadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Repository(error) => error.hint(),
-            Self::Network(error) => error.hint(),
+            Self::Network(error) | Self::Text(TextError::Encoder(error)) => error.hint(),
+            Self::Lora(error) => error.hint(),
             _ => None,
         }
     }
@@ -122,12 +127,11 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    pub(super) fn load(model: &Model, texts: &Texts, options: &Options, lanes: usize) -> Result<Self, LoadError> {
-        let session = options.session(lanes);
+    pub(super) fn load(model: &Model, texts: &Texts, session: &SessionOptions) -> Result<Self, LoadError> {
         let folder = model.repository.folder();
         let (unet, vae) = std::thread::scope(|scope| {
-            let vae = scope.spawn(|| VaeDecoder::load(&folder.join("vae"), &session));
-            let unet = Unet::load(&folder.join("unet"), &session);
+            let vae = scope.spawn(|| VaeDecoder::load(&folder.join("vae"), session));
+            let unet = Unet::load(&folder.join("unet"), session);
             (unet, joined(vae))
         });
         let (unet, vae) = (unet?, vae?);

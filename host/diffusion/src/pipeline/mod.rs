@@ -30,7 +30,7 @@ mod settings;
 mod text;
 
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use difftest_core::generate::{
     GenerateError, Generated, Generator, GeneratorInfo, LongPrompt, Request, Settings, Step,
@@ -44,6 +44,9 @@ use self::model::Model;
 pub use self::sampling::Observation;
 use self::text::Texts;
 pub use self::text::{Embedding, TextError};
+use crate::lora::{Adapters, Component};
+use crate::models::Unet;
+use crate::session::SessionOptions;
 
 /// A pipeline of the Stable Diffusion family. Its files are checked and hashed when it is opened, its networks are loaded when
 /// the first image is made.
@@ -53,6 +56,7 @@ pub struct StableDiffusion {
     texts: Texts,
     options: Options,
     lanes: usize,
+    adapters: Arc<Adapters>,
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
 }
@@ -63,15 +67,33 @@ impl StableDiffusion {
     /// # Errors
     /// [`LoadError`] names the file and the reason.
     pub fn open(reference: &str, base: &Path, options: &Options) -> Result<Self, LoadError> {
+        Self::open_adapted(reference, base, Adapters::default(), options)
+    }
+
+    /// [`StableDiffusion::open`], with LoRA files that are added to the networks' weights.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file and the reason.
+    pub fn open_adapted(
+        reference: &str,
+        base: &Path,
+        adapters: Adapters,
+        options: &Options,
+    ) -> Result<Self, LoadError> {
         let model = Model::open(reference, base)?;
+        adapters.check(&components(model.family))?;
+        Unet::check(&model.repository.folder().join("unet"), &adapters)?;
+        let adapters = Arc::new(adapters);
         let lanes = load::lanes(&model.repository, options);
-        let texts = Texts::open(&model.repository, model.family, &options.session(lanes))?;
+        let session = SessionOptions { adapters: Arc::clone(&adapters), ..options.session(lanes) };
+        let texts = Texts::open(&model.repository, model.family, &session)?;
         Ok(Self {
-            info: record::info(&model, options, lanes)?,
+            info: record::info(&model, &adapters, options, lanes)?,
             model,
             texts,
             options: *options,
             lanes,
+            adapters,
             networks: OnceLock::new(),
             loading: Mutex::new(()),
         })
@@ -82,7 +104,20 @@ impl StableDiffusion {
     /// # Errors
     /// [`LoadError`] names the file and the reason.
     pub fn load(reference: &str, base: &Path, options: &Options) -> Result<Self, LoadError> {
-        let model = Self::open(reference, base, options)?;
+        Self::load_adapted(reference, base, Adapters::default(), options)
+    }
+
+    /// [`StableDiffusion::load`], with LoRA files that are added to the networks' weights.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file and the reason: also those that do not fit the model.
+    pub fn load_adapted(
+        reference: &str,
+        base: &Path,
+        adapters: Adapters,
+        options: &Options,
+    ) -> Result<Self, LoadError> {
+        let model = Self::open_adapted(reference, base, adapters, options)?;
         model.texts.load(0)?;
         model.networks()?;
         Ok(model)
@@ -99,7 +134,9 @@ impl StableDiffusion {
         if let Some(networks) = self.networks.get() {
             return Ok(networks);
         }
-        let networks = Networks::load(&self.model, &self.texts, &self.options, self.lanes)?;
+        let adapters = Arc::clone(&self.adapters);
+        let session = SessionOptions { adapters, ..self.options.session(self.lanes) };
+        let networks = Networks::load(&self.model, &self.texts, &session)?;
         Ok(self.networks.get_or_init(|| networks))
     }
 
@@ -174,6 +211,12 @@ impl Generator for StableDiffusion {
     ) -> Vec<Result<Generated, GenerateError>> {
         self.generate_observed(requests, progress, &|_| ())
     }
+}
+
+/// The networks of a family that a LoRA can change.
+fn components(family: Family) -> Vec<Component> {
+    let encoders = family.text_encoders().iter().filter_map(|(folder, _)| Component::of_folder(Path::new(folder)));
+    std::iter::once(Component::Unet).chain(encoders).collect()
 }
 
 /// The request's own negative prompt, or the one of its test.

@@ -4,17 +4,24 @@ use difftest_core::generate::GeneratorInfo;
 
 use super::load::{LoadError, Options};
 use super::model::Model;
+use crate::lora::Adapters;
 use crate::runtime;
 
 /// Counted up when graphs are built differently in a way that may change a bit.
 const GRAPHS: &str = "difftest-2";
 
 /// What is recorded of a pipeline with every result.
-pub(super) fn info(model: &Model, options: &Options, lanes: usize) -> Result<GeneratorInfo, LoadError> {
+pub(super) fn info(
+    model: &Model,
+    adapters: &Adapters,
+    options: &Options,
+    lanes: usize,
+) -> Result<GeneratorInfo, LoadError> {
     Ok(GeneratorInfo {
         model: model.repository.reference().to_owned(),
         kind: model.family.kind().to_owned(),
         files: model.repository.digests()?,
+        loras: adapters.infos(),
         environment: environment(options, lanes),
     })
 }

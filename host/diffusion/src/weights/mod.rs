@@ -7,6 +7,7 @@
 //! [`Weights::root`], with symbolic links resolved, because the runtime refuses links that leave the folder it is told
 //! (and hub snapshots consist of such links).
 
+mod adapted;
 mod file;
 mod finite;
 
@@ -16,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use safetensors::Dtype;
 
 use crate::error::{Error, Result, TensorFault};
+use crate::lora::Addition;
 use crate::onnx::{ElementType, External, GraphBuilder, Tensor};
 
 /// The weights of one component.
@@ -27,6 +29,8 @@ pub struct Weights {
     tensors: HashMap<String, Entry>,
     /// What graphs asked for: the tensors whose values matter.
     used: BTreeSet<String>,
+    /// What LoRA files add to tensors.
+    additions: HashMap<String, Vec<Addition>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +72,7 @@ impl Weights {
             files: Vec::new(),
             tensors: HashMap::new(),
             used: BTreeSet::new(),
+            additions: HashMap::new(),
         };
         for (path, real) in paths.into_iter().zip(&resolved) {
             weights.index(path, real)?;
@@ -189,7 +194,14 @@ impl Weights {
         };
         let value_name = if part == dims { name.to_owned() } else { format!("{name}[{first}..]") };
         self.used.insert(name.to_owned());
-        Ok((graph.external(&value_name, element, part, &place), element))
+        let tensor = graph.external(&value_name, element, part, &place);
+        match self.additions.get(name) {
+            None => Ok((tensor, element)),
+            Some(additions) => {
+                let rows = adapted::Rows { all: dims[0], first };
+                Ok((adapted::sum(graph, &value_name, &tensor, element, part, additions, rows)?, ElementType::F32))
+            }
+        }
     }
 
     /// Reads every tensor a graph asked for and refuses NaN and infinities, which would otherwise end as black images.
