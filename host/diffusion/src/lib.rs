@@ -6,6 +6,8 @@
 //! typed call on plain `f32` slices. `pipeline` joins them with `tokenizer`, `noise` and `scheduler` to text-to-image, and
 //! `clip` is the host's own metric and the embeddings that plugins ask for; `declared` holds the models that a suite names for plugins.
 //!
+//! `lora` reads LoRA files, whose products `weights` adds to the tensors that they are for.
+//!
 //! `digests` remembers the SHA-256 of large model files from start to start.
 //!
 //! ONNX Runtime is known to this crate alone.

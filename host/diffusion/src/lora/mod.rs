@@ -34,6 +34,8 @@ mod layers;
 mod ldm;
 mod scale;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
