@@ -137,8 +137,11 @@ pub struct Step {
 /// What a generator is: enough to say where an image came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratorInfo {
-    /// As the suite names it.
+    /// As the suite names it; `ORG/NAME` for a model of the hub.
     pub model: String,
+    /// The commit, for a model of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// `stable-diffusion`, `images`, ...
     pub kind: String,
     /// Every file that went in, with its digest; paths relative to the model folder.

@@ -135,6 +135,7 @@ impl ImageFolder {
         }
         let info = GeneratorInfo {
             model: folder.display().to_string(),
+            revision: None,
             kind: "images".to_owned(),
             files: vec![(slashes(name), Digest::of(text.as_bytes()))],
             loras: Vec::new(),

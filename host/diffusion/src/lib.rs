@@ -8,6 +8,9 @@
 //!
 //! `lora` reads LoRA files, whose products `weights` adds to the tensors that they are for.
 //!
+//! `select` picks the files of a repository on the hub that a run needs, by their names; `origin` tells from a folder of the hub's cache
+//! which model and commit it is.
+//!
 //! `digests` remembers the SHA-256 of large model files from start to start.
 //!
 //! ONNX Runtime is known to this crate alone.
@@ -24,10 +27,12 @@ pub mod lora;
 pub mod models;
 pub mod noise;
 pub mod onnx;
+pub mod origin;
 pub mod pipeline;
 pub mod repository;
 pub mod runtime;
 pub mod scheduler;
+pub mod select;
 pub mod session;
 pub mod tokenizer;
 pub mod weights;

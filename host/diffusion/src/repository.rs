@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::builtin::{self, BuiltinError};
 pub(crate) use crate::digests::digest;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::pipeline::Family;
 use crate::weights::Weights;
 
@@ -43,7 +44,7 @@ pub struct Repository {
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// It looks like a name on the Hugging Face hub.
-    #[error("`{reference}` is not a folder (looked at {}); models of the Hugging Face hub have to be downloaded first", looked.display())]
+    #[error("`{reference}` is not a folder (looked at {})", looked.display())]
     HubId {
         /// As the suite names it.
         reference: String,
@@ -121,9 +122,9 @@ impl RepositoryError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::HubId { reference, .. } => format!(
-                "download it with `hf download {reference} --local-dir models/{reference}` and name that folder"
-            ),
+            Self::HubId { reference, .. } => {
+                format!("if it is a model of the Hugging Face hub: difftest model fetch {reference}")
+            }
             Self::NoFolder { .. } => format!("name a folder, or one of {}", builtin::names()),
             Self::AFile { .. } => format!(
                 "name a folder, or one of {}; the name of a graph, which `[models]` takes too, ends with `.onnx`",
@@ -174,7 +175,7 @@ impl Repository {
             files.need(&format!("{component}/config.json"))?;
             files.weights(component, "diffusion_pytorch_model")?;
         }
-        Ok(Self { reference: reference.to_owned(), family: Some(family), files: files.sorted(), folder })
+        Ok(Self { reference: named(reference, &folder), family: Some(family), files: files.sorted(), folder })
     }
 
     /// A CLIP model; relative folders start at `base`.
@@ -193,13 +194,19 @@ impl Repository {
         files.need("preprocessor_config.json")?;
         files.tokenizer("")?;
         files.weights("", "model")?;
-        Ok(Self { reference: reference.to_owned(), family: None, files: files.sorted(), folder })
+        Ok(Self { reference: named(reference, &folder), family: None, files: files.sorted(), folder })
     }
 
-    /// As the suite names it.
+    /// As the suite names it; `ORG/NAME` for a folder of the hub's cache.
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
+    }
+
+    /// The commit, for a folder of the hub's cache.
+    #[must_use]
+    pub fn revision(&self) -> Option<String> {
+        Origin::of(&self.folder).map(|origin| origin.revision)
     }
 
     /// Which pipeline it is for; `None` for a CLIP model.
@@ -251,6 +258,11 @@ impl Repository {
             })
             .collect()
     }
+}
+
+/// What to call the model: its place in the hub's cache says more than the path to it.
+fn named(reference: &str, folder: &Path) -> String {
+    Origin::of(folder).map_or_else(|| reference.to_owned(), |origin| origin.model)
 }
 
 /// The folder that a reference means.

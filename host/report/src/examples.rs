@@ -68,6 +68,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
     });
     let generator = GeneratorInfo {
         model: "builtin:shapes".to_owned(),
+        revision: None,
         kind: "stable-diffusion".to_owned(),
         files: vec![("unet/diffusion_pytorch_model.safetensors".to_owned(), Digest::of(b"unet"))],
         loras: Vec::new(),

@@ -19,6 +19,7 @@ pub(super) fn info(
 ) -> Result<GeneratorInfo, LoadError> {
     Ok(GeneratorInfo {
         model: model.repository.reference().to_owned(),
+        revision: model.repository.revision(),
         kind: model.family.kind().to_owned(),
         files: model.repository.digests()?,
         loras: adapters.infos(),
