@@ -25,7 +25,7 @@ pub struct Settings {
     /// Negative prompt for every case that brings none of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub negative_prompt: Option<String>,
-    /// Layers at the end of the text encoder that are left out, as diffusers' `clip_skip`; 0 leaves none out.
+    /// Layers at the end of the text encoder that are left out for the prompt, as diffusers' `clip_skip`; 0 leaves none out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_skip: Option<u32>,
     /// What becomes of a prompt that is longer than the text encoder reads; it is cut where nothing is said.

@@ -194,7 +194,7 @@ impl Generator for StableDiffusion {
         for request in &requests {
             let settings = self.model.settings(&request.settings)?;
             let negative = negative_prompt(request).or((!self.model.zeros_for_empty).then_some(""));
-            texts.extend(negative.filter(|_| settings.two_texts).map(|text| (text, settings.clip_skip)));
+            texts.extend(negative.filter(|_| settings.two_texts).map(|text| (text, 0)));
             texts.push((request.prompt.as_str(), settings.clip_skip));
         }
         for clip_skip in texts.iter().map(|(_, skip)| *skip).collect::<std::collections::BTreeSet<_>>() {

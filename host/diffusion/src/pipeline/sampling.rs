@@ -102,8 +102,8 @@ impl Sampling<'_> {
             .scheduler
             .scheduler(settings.kind, settings.steps)
             .map_err(|error| failed("settings", &error))?;
-        let embed = |text: &str| {
-            self.texts.embed(text, settings.clip_skip, settings.long_prompt).map_err(TextError::into_generate)
+        let embed = |text: &str, clip_skip: usize| {
+            self.texts.embed(text, clip_skip, settings.long_prompt).map_err(TextError::into_generate)
         };
         let negative = negative_prompt(request);
         let mut warnings = Vec::new();
@@ -111,13 +111,14 @@ impl Sampling<'_> {
         if settings.two_texts {
             embeddings.push(match negative {
                 None if self.model.zeros_for_empty => self.nothing(),
-                text => embed(text.unwrap_or_default())?,
+                // diffusers skips layers for the prompt alone
+                text => embed(text.unwrap_or_default(), 0)?,
             });
             warnings.extend(embeddings[0].warnings.drain(..).map(|cut| format!("negative {cut}")));
         } else if negative.is_some_and(|text| !text.is_empty()) {
             warnings.push("the negative prompt has no effect without guidance by two texts".to_owned());
         }
-        embeddings.push(embed(&request.prompt)?);
+        embeddings.push(embed(&request.prompt, settings.clip_skip)?);
         warnings.extend(embeddings.iter_mut().flat_map(|embedding| std::mem::take(&mut embedding.warnings)));
         let texts = self.project(&embeddings)?;
         let [channels, height, width] = self.latent_shape();

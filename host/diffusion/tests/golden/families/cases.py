@@ -67,10 +67,10 @@ def text():
     ]
 
 
-def shape():
+def shape(**how):
     return [
-        Case("wide", 3, size=(40, 24), seed=2**31 + 7),
-        Case("tall", 3, size=(16, 56), negative=AGAINST, seed=123456789),
+        Case("wide", 3, size=(40, 24), seed=2**31 + 7, **how),
+        Case("tall", 3, size=(16, 56), negative=AGAINST, seed=123456789, **how),
     ]
 
 
@@ -88,9 +88,9 @@ SOME = [case for case in schedulers() if case.name.endswith("-5")]
 CASES = {
     "sd1": FULL,
     "sd2": FULL,
-    "sd-turbo": few((1, 2, 4), guidance=0.0) + shape() + SOME,
+    "sd-turbo": few((1, 2, 4), guidance=0.0) + shape(guidance=2.0) + SOME,
     "sdxl": FULL,
-    "sdxl-turbo": few((1, 2, 4), guidance=0.0) + shape() + SOME,
+    "sdxl-turbo": few((1, 2, 4), guidance=0.0) + shape(guidance=2.0) + SOME,
     "ssd": few((2, 10), guidance=9.0) + shape() + SOME,
     "lcm": few((1, 2, 4, 8))
     + [

@@ -144,7 +144,7 @@ def sdxl_networks(seed, **config):
     )
     return dict(
         unet=network,
-        text_encoder=text_encoder(seed + 2, hidden_act="quick_gelu"),
+        text_encoder=text_encoder(seed + 2, hidden_act="quick_gelu", num_hidden_layers=4),
         text_encoder_2=text_encoder(
             seed + 3, CLIPTextModelWithProjection, hidden_act="gelu", hidden_size=12, projection_dim=10, num_hidden_layers=4
         ),
