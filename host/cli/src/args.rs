@@ -95,6 +95,9 @@ pub(crate) struct Selection {
     /// Model instead of the suite's: `builtin:shapes`, or a folder in diffusers layout.
     #[arg(long, value_name = "MODEL", env = "DIFFTEST_MODEL")]
     pub(crate) model: Option<String>,
+    /// LoRA file added to the model's weights, instead of the suite's `loras`; repeat for several. WEIGHT is 1 where not given.
+    #[arg(long, value_name = "PATH[=WEIGHT]", value_parser = difftest_diffusion::lora::parse_argument)]
+    pub(crate) lora: Vec<(PathBuf, f64)>,
     /// Folders with plugins: `.wasm` files or plugin crates. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
     pub(crate) plugins: Vec<PathBuf>,

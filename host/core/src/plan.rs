@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::gate::Gate;
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
-use crate::suite::{MetricUse, ModelSpec, PromptSource, Reference};
+use crate::suite::{LoraUse, MetricUse, ModelSpec, PromptSource, Reference};
 
 pub use expand::expand;
 
@@ -27,6 +27,8 @@ pub struct SuitePlan {
     pub suite: String,
     /// What makes the images.
     pub model: ModelSpec,
+    /// What is added to its weights.
+    pub loras: Vec<LoraUse>,
     /// The tests, in the order of the file.
     pub tests: Vec<TestPlan>,
     /// The cases, in the order of the tests, then prompts, then seeds.

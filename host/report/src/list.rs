@@ -7,7 +7,7 @@ use difftest_core::gate::{Bound, Statistic};
 use difftest_core::generate::{Prompt, Settings};
 use difftest_core::metric::{MetricError, MetricInfo};
 use difftest_core::plan::{SuitePlan, TestPlan};
-use difftest_core::suite::ModelSpec;
+use difftest_core::suite::{LoraUse, ModelSpec};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,12 +27,8 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
     let mut out = String::new();
     for plan in plans {
         let (tests, cases) = (count(plan.tests.len(), "test"), count(plan.cases.len(), "case"));
-        let _ = writeln!(
-            out,
-            "{bold}{}{bold:#} {dim}{}, {tests}, {cases}{dim:#}",
-            safe(&plan.suite),
-            safe(&model(&plan.model))
-        );
+        let _ =
+            writeln!(out, "{bold}{}{bold:#} {dim}{}, {tests}, {cases}{dim:#}", safe(&plan.suite), safe(&model(plan)));
         let mut cases = plan.cases.iter().peekable();
         for (index, test) in plan.tests.iter().enumerate() {
             let metrics = if test.metrics.is_empty() { "no metrics".to_owned() } else { metrics(test) };
@@ -60,11 +56,17 @@ fn metrics(test: &TestPlan) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-fn model(model: &ModelSpec) -> String {
-    match model {
+/// `./model + style.safetensors + 0.7 b.safetensors`.
+fn model(plan: &SuitePlan) -> String {
+    let mut text = match &plan.model {
         ModelSpec::Diffusion(name) => name.clone(),
         ModelSpec::Images { folder, .. } => format!("images in {}", folder.display()),
+    };
+    for LoraUse { path, weight, .. } in &plan.loras {
+        let weight = if *weight == 1.0 { String::new() } else { format!("{weight} ") };
+        let _ = write!(text, " + {weight}{}", path.display());
     }
+    text
 }
 
 /// For programs: everything that is known of each case.
@@ -86,6 +88,8 @@ struct Listing<'a> {
 struct ListedSuite<'a> {
     suite: &'a str,
     model: ListedModel,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    loras: Vec<ListedLora>,
     tests: Vec<ListedTest<'a>>,
     cases: Vec<ListedCase<'a>>,
 }
@@ -95,6 +99,12 @@ struct ListedSuite<'a> {
 enum ListedModel {
     Diffusion(String),
     Images { folder: String, manifest: Option<String> },
+}
+
+#[derive(Serialize)]
+struct ListedLora {
+    path: String,
+    weight: f64,
 }
 
 #[derive(Serialize)]
@@ -155,6 +165,11 @@ fn listed(plan: &SuitePlan) -> ListedSuite<'_> {
                 manifest: manifest.as_ref().map(|path| path.to_string_lossy().into_owned()),
             },
         },
+        loras: plan
+            .loras
+            .iter()
+            .map(|lora| ListedLora { path: lora.path.to_string_lossy().into_owned(), weight: lora.weight })
+            .collect(),
         tests: tests.collect(),
         cases: cases.collect(),
     }

@@ -7,9 +7,10 @@ use difftest_core::event::{ErrorInfo, PromptOrigin};
 use difftest_core::generate::{Generator, GeneratorInfo};
 use difftest_core::metric::{AnyMetric, MetricError, MetricKind};
 use difftest_core::model::ModelError;
-use difftest_core::plan::TestPlan;
+use difftest_core::plan::{SuitePlan, TestPlan};
 use difftest_core::suite::{ModelSpec, PromptSource};
 use difftest_diffusion::clip::ClipScore;
+use difftest_diffusion::lora::Adapters;
 use difftest_diffusion::pipeline::{Options, StableDiffusion, described};
 use difftest_plugin::{Registry, RegistryError};
 
@@ -30,7 +31,7 @@ pub struct Loader<'a> {
     kept: Arc<Kept>,
 }
 
-/// The last diffusion model, by folder and reference: suites on the same one share it, and so do runs that are given the same of
+/// The last diffusion model, by folder, reference and LoRA files: suites on the same one share it, and so do runs that are given the same of
 /// this.
 #[derive(Default)]
 pub struct Kept(Mutex<Option<(String, Arc<dyn Generator>)>>);
@@ -63,7 +64,7 @@ impl<'a> Loader<'a> {
 
     /// Everything one suite needs. A metric that cannot be loaded costs its tests their verdict, a generator all of them.
     pub(crate) fn open(&self, suite: &SuiteRun) -> Result<Loaded, ErrorInfo> {
-        let generator = self.generator(&suite.plan.model, &suite.folder)?;
+        let generator = self.generator(&suite.plan, &suite.folder)?;
         let mut broken = Vec::new();
         let mut metrics = Vec::new();
         let mut references = Vec::new();
@@ -103,21 +104,24 @@ impl<'a> Loader<'a> {
         Some(PromptOrigin { generator: name.clone(), plugin, config: config.clone(), seed: *seed, limit: *limit })
     }
 
-    fn generator(&self, model: &ModelSpec, base: &Path) -> Result<Arc<dyn Generator>, ErrorInfo> {
-        match model {
+    fn generator(&self, plan: &SuitePlan, base: &Path) -> Result<Arc<dyn Generator>, ErrorInfo> {
+        match &plan.model {
             ModelSpec::Images { folder, manifest } => {
                 let images = catalog::open_images(base, folder, manifest.as_deref());
                 images.map(|images| Arc::new(images) as _).map_err(|e| info(&e.kind, e.message, e.hint))
             }
             ModelSpec::Diffusion(reference) => {
-                let key = format!("{}|{reference}", base.display());
+                let loras: Vec<_> = plan.loras.iter().map(|lora| (lora.path.clone(), lora.weight)).collect();
+                let key = format!("{}|{reference}|{loras:?}", base.display());
                 let mut open = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some((_, generator)) = open.as_ref().filter(|(opened, _)| *opened == key) {
                     return Ok(Arc::clone(generator));
                 }
                 // Another model is let go before the next is loaded: two large ones may not fit.
                 *open = None;
-                let model = StableDiffusion::open(reference, base, &self.options)
+                let adapters =
+                    Adapters::read_from(base, &loras).map_err(|error| info("lora", described(&error), error.hint()))?;
+                let model = StableDiffusion::open_adapted(reference, base, adapters, &self.options)
                     .map_err(|error| info("model", described(&error), error.hint()))?;
                 let generator: Arc<dyn Generator> = Arc::new(model);
                 *open = Some((key, Arc::clone(&generator)));

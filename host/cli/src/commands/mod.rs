@@ -7,12 +7,13 @@ pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod runtime;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
-use difftest_core::suite::{ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
+use difftest_core::suite::{LoraUse, ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
 use difftest_diffusion::declared::{DeclaredModels, Opened};
 use difftest_diffusion::pipeline::Options;
 use difftest_diffusion::scheduler::Kind;
@@ -72,8 +73,13 @@ pub(crate) fn plans(
     registry.prepare(suites.iter().flat_map(|suite| &suite.tests).flat_map(plugin_names));
     let mut plans = Vec::new();
     let mut broken = Vec::new();
-    for suite in suites {
+    let loras = loras_on_command_line(&selection.lora)?;
+    for mut suite in suites {
         let model = model_of(&suite, selection.model.as_deref())?;
+        if !loras.is_empty() {
+            adapted(&suite, &model)?;
+            suite.loras.clone_from(&loras);
+        }
         let unknown = unknown_schedulers(&suite);
         if !unknown.errors.is_empty() {
             broken.push(unknown);
@@ -133,6 +139,30 @@ fn model_of(suite: &Suite, asked: Option<&str>) -> Result<ModelSpec, CliError> {
         (None, Some(model)) => Ok(model.clone()),
         (None, None) => Err(CliError::new("no-model", format!("{} names no model", suite.path.display()))
             .hint("add `model = \"builtin:shapes\"` or a folder to the suite, or pass `--model`")),
+    }
+}
+
+/// Paths of `--lora` start at the working directory, as a model's folder does.
+fn loras_on_command_line(given: &[(PathBuf, f64)]) -> Result<Vec<LoraUse>, CliError> {
+    let lora = |(path, weight): &(PathBuf, f64)| {
+        let path = std::path::absolute(path)
+            .map_err(|error| CliError::new("usage", format!("--lora {}: {error}", path.display())))?;
+        Ok(LoraUse { path, weight: *weight, span: 0..0 })
+    };
+    given.iter().map(lora).collect()
+}
+
+/// Refuses `--lora` where no weights are used.
+fn adapted(suite: &Suite, model: &ModelSpec) -> Result<(), CliError> {
+    match model {
+        ModelSpec::Diffusion(_) => Ok(()),
+        ModelSpec::Images { .. } => {
+            let message = format!(
+                "--lora changes a diffusion model, and {} is about images that are there already",
+                suite.path.display()
+            );
+            Err(CliError::new("usage", message).hint("name the suites that it is for, or pass `--model`"))
+        }
     }
 }
 

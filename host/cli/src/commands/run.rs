@@ -135,7 +135,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
 
 /// This run's command up to the `-k` that a reader would add to see one of its tests again.
 fn rerun(args: &RunArgs) -> String {
-    let Selection { suites, test_dir, model, plugins, fuel, .. } = &args.selection;
+    let Selection { suites, test_dir, model, lora, plugins, fuel, .. } = &args.selection;
     let mut words = vec!["difftest".to_owned(), "run".to_owned()];
     words.extend(suites.iter().map(|suite| suite.display().to_string()));
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -144,6 +144,7 @@ fn rerun(args: &RunArgs) -> String {
     }
     plugins.iter().for_each(|folder| option("--plugins", folder.display().to_string()));
     model.iter().for_each(|model| option("--model", model.clone()));
+    lora.iter().for_each(|(path, weight)| option("--lora", format!("{}={weight}", path.display())));
     fuel.iter().for_each(|fuel| option("--fuel", fuel.to_string()));
     let pinning = [(args.pinning.locked, "--locked"), (args.pinning.no_locked, "--no-locked")];
     words.extend(pinning.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.to_owned()));

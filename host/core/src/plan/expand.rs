@@ -30,7 +30,8 @@ pub fn expand(
         suite.tests.iter().enumerate().map(|(index, test)| expansion.test(index, test, seeds_override)).collect();
     let Expansion { cases, errors, .. } = expansion;
     if errors.is_empty() {
-        Ok(SuitePlan { suite: suite.name.clone(), model: model.clone(), tests, cases })
+        let (suite, model, loras) = (suite.name.clone(), model.clone(), suite.loras.clone());
+        Ok(SuitePlan { suite, model, loras, tests, cases })
     } else {
         Err(SuiteErrors::new(&suite.path, &suite.text, errors))
     }

@@ -9,6 +9,8 @@
 //!
 //! ```toml
 //! model = "builtin:shapes"          # or a folder, or { images = "out/", manifest = "out/list.jsonl" }
+//! loras = ["style.safetensors", { path = "b.safetensors", weight = 0.7 }]    # added to the model's weights; weight 1 where
+//!                                   # none is given; relative to the suite's folder, like a model's folder
 //! manual = false                    # true: runs only when the suite is named
 //!
 //! [models]
@@ -41,12 +43,14 @@
 //! | `mod.rs` | the types |
 //! | `parse.rs` | the top level of the file, `[defaults]` |
 //! | `test.rs` | one `[[test]]` |
+//! | `loras.rs` | `loras` |
 //! | `settings.rs`, `prompts.rs`, `threshold.rs` | its keys that have a structure |
 //! | `fields.rs` | reading typed values out of TOML while collecting problems |
 //! | `error.rs` | a problem, and all problems of a file |
 
 mod error;
 mod fields;
+mod loras;
 mod parse;
 mod prompts;
 mod settings;
@@ -85,12 +89,25 @@ pub struct Suite {
     pub model: Option<ModelSpec>,
     /// Where it stands.
     pub model_span: Option<Span>,
+    /// `loras`; `--lora` replaces them. None where the images are there already.
+    pub loras: Vec<LoraUse>,
     /// `[models]`, sorted by name. `clip` is the one that `clip_score` uses.
     pub models: Vec<DeclaredModel>,
     /// `manual = true`: only runs when it is named.
     pub manual: bool,
     /// The tests, in the order of the file, `[defaults]` filled in.
     pub tests: Vec<Test>,
+}
+
+/// A LoRA file that is added to the model's weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoraUse {
+    /// The file, or a folder that holds one under its usual name; relative to the suite file's folder.
+    pub path: PathBuf,
+    /// What it is multiplied by; finite.
+    pub weight: f64,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// One entry of `[models]`: what plugins may ask for by name.

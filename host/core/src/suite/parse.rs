@@ -7,6 +7,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Item, Problems, boolean, images, list, string, table, unique, wrong_type};
+use super::loras::read_loras;
 use super::test::{Shared, read_shared, read_test, shared_keys};
 use super::{DeclaredModel, ModelSpec, Suite, SuiteError, SuiteErrors, Test};
 use crate::nearest::did_you_mean;
@@ -44,8 +45,9 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
         path: path.to_owned(),
         name: path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
         text: Arc::clone(text),
-        model,
         model_span: fields.get("model").map(Item::span),
+        loras: fields.get("loras").map(|item| read_loras(item, model.as_ref(), problems)).unwrap_or_default(),
+        model,
         models,
         manual: fields.get("manual").and_then(|item| boolean(item, "manual", problems)).unwrap_or(false),
         tests,
@@ -54,7 +56,7 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
 
 /// Unknown keys, with a word for those that stand in the wrong place.
 fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
-    let known = ["model", "models", "manual", "defaults", "test"];
+    let known = ["model", "loras", "models", "manual", "defaults", "test"];
     let shared = shared_keys();
     let before = problems.found.len();
     let fields = Fields::new(root, "a suite", &known, problems);

@@ -34,6 +34,7 @@ fn reads_everything_a_suite_can_say() {
     let suite = read(
         r#"
         model = "builtin:shapes"
+        loras = ["style.safetensors", { path = "loras/b", weight = -0.5 }, { path = "c" }]
         manual = true
         [models]
         clip = "models/clip"
@@ -62,6 +63,8 @@ fn reads_everything_a_suite_can_say() {
     )
     .unwrap();
     assert_eq!((suite.name.as_str(), suite.manual), ("smoke", true));
+    let loras: Vec<_> = suite.loras.iter().map(|lora| (lora.path.to_str().unwrap(), lora.weight)).collect();
+    assert_eq!(loras, [("style.safetensors", 1.0), ("loras/b", -0.5), ("c", 1.0)]);
     assert_eq!(suite.model, Some(ModelSpec::Diffusion("builtin:shapes".to_owned())));
     assert_eq!(suite.models[0].reference, "models/clip");
     let [plain, own] = &suite.tests[..] else { panic!("two tests") };
@@ -259,4 +262,12 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn loras_that_cannot_be_meant() {
+    let wrong = "model = \"m\"\nloras = [\"a\", \"a\", 3, {}, { weight = 1 }, { path = \"b\", weight = inf }, { path = \"\" }, { paht = \"c\" }]\n";
+    let images = "model = { images = \"out\" }\nloras = [\"a\"]\n";
+    let empty = "model = \"m\"\nloras = []\n";
+    insta::assert_snapshot!([wrong, images, empty].map(|text| problems(&format!("{text}{TEST}"))).join("\n"));
 }

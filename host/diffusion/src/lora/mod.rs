@@ -78,7 +78,15 @@ impl Adapters {
     /// # Errors
     /// A file that is missing, damaged or not a LoRA, one that holds another kind of adapter, or a weight that is not finite.
     pub fn read(files: &[(PathBuf, f64)]) -> Result<Self, LoraError> {
-        let loras = files.iter().map(|(name, weight)| Lora::read(name, *weight).map(Arc::new));
+        Self::read_from(Path::new(""), files)
+    }
+
+    /// [`Adapters::read`], with relative paths that start at `base`; they are recorded as they are given.
+    ///
+    /// # Errors
+    /// As [`Adapters::read`].
+    pub fn read_from(base: &Path, files: &[(PathBuf, f64)]) -> Result<Self, LoraError> {
+        let loras = files.iter().map(|(name, weight)| Lora::read(base, name, *weight).map(Arc::new));
         Ok(Self { loras: loras.collect::<Result<_, _>>()? })
     }
 
@@ -127,11 +135,11 @@ impl Adapters {
 }
 
 impl Lora {
-    fn read(name: &Path, weight: f64) -> Result<Self, LoraError> {
+    fn read(base: &Path, name: &Path, weight: f64) -> Result<Self, LoraError> {
         if !weight.is_finite() {
             return Err(LoraError::Weight { path: name.to_owned(), weight });
         }
-        let path = source::locate(name)?;
+        let path = source::locate(&base.join(name))?;
         let file = LoraFile::open(&path)?;
         let layers = layers::read(&file)?;
         let family = family::of(&layers, &file);

@@ -61,6 +61,7 @@ fn plan(cases: usize) -> SuitePlan {
     SuitePlan {
         suite: "smoke".to_owned(),
         model: ModelSpec::Diffusion("builtin:shapes".to_owned()),
+        loras: Vec::new(),
         tests: vec![test, broken],
         cases: (0..cases).map(case).collect(),
     }
@@ -88,4 +89,19 @@ fn ten_thousand_cases_are_printed_at_once() {
     assert_eq!(listing["suites"][0]["cases"].as_array().map(Vec::len), Some(10_000));
     // Some ten milliseconds; the bound leaves room for a busy machine.
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn lora_files_stand_beside_the_model() {
+    let lora = |path: &str, weight| LoraUse { path: path.into(), weight, span: 0..0 };
+    let mut plan = plan(1);
+    plan.loras = vec![lora("style.safetensors", 1.0), lora("b.safetensors", -0.3)];
+    let first = human(std::slice::from_ref(&plan), false);
+    assert!(first.starts_with("smoke builtin:shapes + style.safetensors + -0.3 b.safetensors, "), "{first}");
+    let listed: Value = serde_json::from_str(&json(&[plan])).unwrap();
+    let expected = serde_json::json!([
+        { "path": "style.safetensors", "weight": 1.0 },
+        { "path": "b.safetensors", "weight": -0.3 },
+    ]);
+    assert_eq!(listed["suites"][0]["loras"], expected);
 }
