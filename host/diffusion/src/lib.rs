@@ -23,6 +23,7 @@ mod digests;
 pub mod error;
 pub mod graph;
 pub mod images;
+mod json;
 pub mod lora;
 pub mod models;
 pub mod noise;

@@ -366,7 +366,7 @@ fn check_class(
 
 fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
     let text = std::fs::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
-    serde_json::from_slice(&text)
+    crate::json::object(&text)
         .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
 }
 

@@ -123,10 +123,9 @@ fn plugin_names(test: &Test) -> impl Iterator<Item = &str> {
 fn unknown_schedulers(suite: &Suite) -> SuiteErrors {
     let tests = suite.tests.iter().filter_map(|test| {
         let name = test.settings.scheduler.as_deref()?;
-        let known = Kind::ALL.map(Kind::name);
-        (!known.contains(&name)).then(|| {
+        name.parse::<Kind>().is_err().then(|| {
             let message = format!("test `{}` asks for the unknown scheduler `{name}`", test.name);
-            SuiteError::at(&test.span, message).hint(did_you_mean(name, known, "there are"))
+            SuiteError::at(&test.span, message).hint(did_you_mean(name, Kind::ALL.map(Kind::name), "there are"))
         })
     });
     SuiteErrors { path: suite.path.clone(), text: Arc::clone(&suite.text), errors: tests.collect() }
