@@ -61,6 +61,16 @@ pub enum Error {
         /// What lies there instead, and what to do about it; may be empty.
         hint: String,
     },
+    /// The weights are of something else than a component in the layout of diffusers.
+    #[error("{} is {what}", path.display())]
+    ForeignWeights {
+        /// The weights file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do with it.
+        advice: String,
+    },
     /// The shards of one component cannot be addressed from one folder.
     #[error("weights of {} cannot be used in place: {why}", folder.display())]
     WeightsPlace {
@@ -159,6 +169,7 @@ impl Error {
             Self::Runtime(error) => Some(error.hint()),
             Self::Lora(error) => error.hint(),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
+            Self::ForeignWeights { advice, .. } => Some(advice.clone()),
             _ => None,
         }
     }
@@ -185,6 +196,11 @@ pub enum TensorFault {
     },
     /// An element type other than F32, F16, BF16.
     DType(String),
+    /// The network has no place for it.
+    Extra {
+        /// How many more there are.
+        others: usize,
+    },
     /// NaN or infinity at this element.
     NotFinite {
         /// Index into the flattened tensor.
@@ -200,6 +216,13 @@ impl fmt::Display for TensorFault {
                 write!(f, "has shape {found:?} where config.json asks for {expected:?}")
             }
             Self::DType(found) => write!(f, "has element type {found}; F32, F16 and BF16 are supported"),
+            Self::Extra { others } => {
+                let more = if *others == 0 { String::new() } else { format!(", nor have {others} more") };
+                write!(
+                    f,
+                    "has no place in the network that config.json describes{more}: the weights are of another one"
+                )
+            }
             Self::NotFinite { index } => write!(f, "holds NaN or infinity (element {index}): the weights are damaged"),
         }
     }

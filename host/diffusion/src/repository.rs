@@ -14,7 +14,7 @@ pub(crate) use crate::digests::digest;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::pipeline::Family;
-use crate::weights::Weights;
+use crate::weights::{Weights, foreign};
 
 /// The classes that components of a pipeline may have.
 const COMPONENTS: [(&str, &[&str]); 6] = [
@@ -132,6 +132,7 @@ impl RepositoryError {
             ),
             Self::Missing { .. } => "copy the folder again".to_owned(),
             Self::Builtin(error) => return error.hint(),
+            Self::Weights(error) => return error.hint(),
             _ => return None,
         })
     }
@@ -146,6 +147,9 @@ impl Repository {
         let folder = resolve(reference, base)?;
         let index = folder.join("model_index.json");
         if !index.exists() {
+            if let Some((path, found)) = foreign::checkpoint_in(&folder) {
+                return Err(found.at(&path).into());
+            }
             return Err(RepositoryError::NotAModel { folder, kind: "diffusers model", file: "model_index.json" });
         }
         let content = object(&index)?;
@@ -275,7 +279,10 @@ fn resolve(reference: &str, base: &Path) -> Result<PathBuf, RepositoryError> {
         return Ok(folder);
     }
     if folder.exists() {
-        return Err(RepositoryError::AFile { path: folder });
+        return Err(match foreign::recognise(&folder) {
+            Some(found) => found.at(&folder).into(),
+            None => RepositoryError::AFile { path: folder },
+        });
     }
     let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':']);
     match reference.split_once('/') {

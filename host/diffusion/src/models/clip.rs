@@ -33,6 +33,7 @@ impl ClipModel {
             Precision::F32,
             &mut weights,
         )?;
+        weights.refuse_extra(&[], &["vision_model.", "visual_projection.", "logit_scale"])?;
         let text = Network::load("CLIP's text tower", &model, &weights, options)?;
         let vision = ClipVision::load(folder, options)?;
         Ok(Self { text_config, projection, text, vision })

@@ -25,6 +25,7 @@ impl ClipVision {
         let (config, projection) = VisionConfig::read(&folder.join("config.json"))?;
         let mut weights = Weights::open(folder, "model")?;
         let model = vision_tower(&config, projection, Precision::F32, &mut weights)?;
+        weights.refuse_extra(&[], &["text_model.", "text_projection.", "logit_scale"])?;
         let network = Network::load("CLIP's vision tower", &model, &weights, options)?;
         Ok(Self { config, projection, network })
     }

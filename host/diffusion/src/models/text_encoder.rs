@@ -41,6 +41,9 @@ pub struct TextFeatures {
     pub pooled: Option<Vec<f32>>,
 }
 
+/// Some encoders were saved with all of the CLIP model that they come from.
+const OTHER_HALF: [&str; 4] = ["vision_model.", "visual_projection.", "text_projection.", "logit_scale"];
+
 /// A text encoder.
 #[derive(Debug)]
 pub struct TextEncoder {
@@ -65,6 +68,7 @@ impl TextEncoder {
             projection: config.projection,
         };
         text_tower(&config, everything, options.precision, &mut weights)?;
+        weights.refuse_extra(&[], &OTHER_HALF)?;
         Ok(Self { config, folder: folder.to_path_buf(), options: options.clone(), networks: Mutex::default() })
     }
 
@@ -147,7 +151,7 @@ impl TextEncoder {
 
 /// With what LoRA files add for the encoder that lies in a folder of this name.
 fn weights(folder: &Path, options: &SessionOptions) -> Result<Weights> {
-    let weights = Weights::open(folder, "model")?;
+    let weights = Weights::open_for(folder, "model", options.precision)?;
     match Component::of_folder(folder) {
         Some(component) => weights.adapt(&options.adapters, component),
         None => Ok(weights),

@@ -9,7 +9,7 @@ pub use texts::{Added, ProjectedTexts};
 
 use super::check_size;
 use crate::error::Result;
-use crate::graph::unet::{TextLayer, UnetConfig, text_width, unet, unet_text};
+use crate::graph::unet::{UnetConfig, text_width, unet, unet_text};
 use crate::lora::{Adapters, Component};
 use crate::session::{Data, Input, Network, SessionOptions};
 use crate::weights::Weights;
@@ -38,8 +38,14 @@ impl Unet {
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = UnetConfig::read(&folder.join("config.json"))?;
-        let (aligned, layers) = network(folder, &config, true, options)?;
-        let text = text_network(folder, &config, &layers, options)?;
+        let (mut weights, mut text_weights) = (weights(folder, options)?, weights(folder, options)?);
+        let (model, layers) = unet(&config, true, options.precision, &mut weights)?;
+        let text_model = unet_text(&config, &layers, options.precision, &mut text_weights)?;
+        weights.refuse_extra(&[&text_weights], &[])?;
+        let aligned = Network::load("the UNet", &model, &weights, options)?;
+        // Once for each image: one lane will do.
+        let one_lane = SessionOptions { lanes: 1, ..options.clone() };
+        let text = Network::load("the UNet's text projections", &text_model, &text_weights, &one_lane)?;
         Ok(Self {
             config,
             folder: folder.to_path_buf(),
@@ -185,28 +191,14 @@ impl Unet {
         if let Some(network) = made.as_ref() {
             return Ok(Arc::clone(network));
         }
-        let (network, _) = network(&self.folder, &self.config, false, &self.options)?;
-        let network = Arc::new(network);
+        let mut weights = weights(&self.folder, &self.options)?;
+        let (model, _) = unet(&self.config, false, self.options.precision, &mut weights)?;
+        let network = Arc::new(Network::load("the UNet", &model, &weights, &self.options)?);
         *made = Some(Arc::clone(&network));
         Ok(network)
     }
 }
 
-fn network(
-    folder: &Path,
-    config: &UnetConfig,
-    aligned: bool,
-    options: &SessionOptions,
-) -> Result<(Network, Vec<TextLayer>)> {
-    let mut weights = Weights::open(folder, STEM)?.adapt(&options.adapters, Component::Unet)?;
-    let (model, layers) = unet(config, aligned, options.precision, &mut weights)?;
-    Ok((Network::load("the UNet", &model, &weights, options)?, layers))
-}
-
-fn text_network(folder: &Path, config: &UnetConfig, layers: &[TextLayer], options: &SessionOptions) -> Result<Network> {
-    let mut weights = Weights::open(folder, STEM)?.adapt(&options.adapters, Component::Unet)?;
-    let model = unet_text(config, layers, options.precision, &mut weights)?;
-    // Once for each image: one lane will do.
-    let options = SessionOptions { lanes: 1, ..options.clone() };
-    Network::load("the UNet's text projections", &model, &weights, &options)
+fn weights(folder: &Path, options: &SessionOptions) -> Result<Weights> {
+    Weights::open_for(folder, STEM, options.precision)?.adapt(&options.adapters, Component::Unet)
 }

@@ -23,12 +23,14 @@ impl VaeDecoder {
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = VaeConfig::read(&folder.join("config.json"))?;
-        let mut weights = Weights::open(folder, "diffusion_pytorch_model")?;
         let precision = match options.precision {
             Precision::F16 if config.force_upcast => Precision::F32,
             precision => precision,
         };
+        let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", precision)?;
         let model = vae_decoder(&config, precision, &mut weights)?;
+        // The encoder, and what training left behind.
+        weights.refuse_extra(&[], &["encoder.", "quant_conv.", "loss."])?;
         let network = Network::load("the VAE decoder", &model, &weights, options)?;
         Ok(Self { config, network })
     }

@@ -8,8 +8,11 @@
 //! (and hub snapshots consist of such links).
 
 mod adapted;
+mod extra;
 mod file;
+mod find;
 mod finite;
+pub mod foreign;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
@@ -19,6 +22,7 @@ use safetensors::Dtype;
 use crate::error::{Error, Result, TensorFault};
 use crate::lora::Addition;
 use crate::onnx::{ElementType, External, GraphBuilder, Tensor};
+use crate::session::Precision;
 
 /// The weights of one component.
 #[derive(Debug)]
@@ -51,15 +55,25 @@ struct Entry {
 }
 
 impl Weights {
-    /// Finds and indexes the weights of `folder`.
-    ///
-    /// `stem` is `model` for transformers components, `diffusion_pytorch_model` for diffusers ones. Taken, in this order:
-    /// `stem.safetensors`, `stem.safetensors.index.json` with its shards, then the same two in the `fp16` variant.
+    /// [`Weights::open_for`] a network in `f32`.
     ///
     /// # Errors
-    /// No such files, a damaged or half-copied file, or shards that do not share a folder tree.
+    /// The same.
     pub fn open(folder: &Path, stem: &str) -> Result<Self> {
-        let paths = file::find(folder, stem)?;
+        Self::open_for(folder, stem, Precision::F32)
+    }
+
+    /// Finds and indexes the weights of `folder`.
+    ///
+    /// `stem` is `model` for transformers components, `diffusion_pytorch_model` for diffusers ones. A file `stem.safetensors` is
+    /// taken, or `stem.safetensors.index.json` with its shards, or a variant of them (`stem.fp16.safetensors`). Where there are
+    /// several, `f32` takes the plain one before the `fp16` variant, and half precision its own variant first.
+    ///
+    /// # Errors
+    /// No such files, a damaged or half-copied file, an index that does not fit its shards, or shards that do not share a folder
+    /// tree.
+    pub fn open_for(folder: &Path, stem: &str, precision: Precision) -> Result<Self> {
+        let find::Found { files: paths, index } = find::find(folder, stem, precision)?;
         let resolved =
             paths.iter().map(|path| path.canonicalize().map_err(Error::io(path))).collect::<Result<Vec<_>>>()?;
         let root = common_folder(&resolved).ok_or_else(|| Error::WeightsPlace {
@@ -77,7 +91,26 @@ impl Weights {
         for (path, real) in paths.into_iter().zip(&resolved) {
             weights.index(path, real)?;
         }
+        match index {
+            Some(index) => weights.check_index(&index)?,
+            None => foreign::refuse(&weights.files[0].path, weights.tensors.keys().map(String::as_str))?,
+        }
         Ok(weights)
+    }
+
+    /// Every tensor lies in the shard that the index names: a shard of another version would be half of another model.
+    fn check_index(&self, index: &find::Index) -> Result<()> {
+        for (tensor, shard) in &index.shards {
+            let found = self.tensors.get(tensor).map(|entry| &self.files[entry.file].path);
+            let path = self.folder.join(shard);
+            if found != Some(&path) {
+                let index = index.path.file_name().unwrap_or_default().to_string_lossy();
+                let why =
+                    format!("it lacks tensor {tensor}, which {index} says it holds: the files are of two versions");
+                return Err(Error::WeightsFile { path, why });
+            }
+        }
+        Ok(())
     }
 
     fn index(&mut self, path: PathBuf, real: &Path) -> Result<()> {
