@@ -46,7 +46,7 @@ use self::text::Texts;
 pub use self::text::{Embedding, TextError};
 use crate::lora::{Adapters, Component};
 use crate::models::Unet;
-use crate::session::SessionOptions;
+use crate::session::{Device, SessionOptions};
 
 /// A pipeline of the Stable Diffusion family. Its files are checked and hashed when it is opened, its networks are loaded when
 /// the first image is made.
@@ -55,8 +55,7 @@ pub struct StableDiffusion {
     model: Model,
     texts: Texts,
     options: Options,
-    lanes: usize,
-    adapters: Arc<Adapters>,
+    session: SessionOptions,
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
 }
@@ -92,8 +91,7 @@ impl StableDiffusion {
             model,
             texts,
             options: *options,
-            lanes,
-            adapters,
+            session,
             networks: OnceLock::new(),
             loading: Mutex::new(()),
         })
@@ -129,14 +127,26 @@ impl StableDiffusion {
         self.model.family
     }
 
+    /// On other devices than the CPU, every image says which provider has run which network.
+    fn name_providers(&self, images: &mut [Result<Generated, GenerateError>]) {
+        if self.options.device == Device::Cpu {
+            return;
+        }
+        let placed = self.session.placements.list();
+        let placed: Vec<_> = placed.into_iter().map(|(network, nodes)| format!("{network}: {nodes}")).collect();
+        let attribute = ("providers".to_owned(), placed.join("; "));
+        for image in images.iter_mut().flatten() {
+            image.attributes.push(attribute.clone());
+            image.attributes.sort_unstable();
+        }
+    }
+
     fn networks(&self) -> Result<&Networks, LoadError> {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(networks) = self.networks.get() {
             return Ok(networks);
         }
-        let adapters = Arc::clone(&self.adapters);
-        let session = SessionOptions { adapters, ..self.options.session(self.lanes) };
-        let networks = Networks::load(&self.model, &self.texts, &session)?;
+        let networks = Networks::load(&self.model, &self.texts, &self.session)?;
         Ok(self.networks.get_or_init(|| networks))
     }
 
@@ -163,8 +173,11 @@ impl StableDiffusion {
         match prepared {
             Ok((settings, networks)) => {
                 let together = self.options.together.max(1);
-                sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, together }
-                    .run(requests, progress, observe)
+                let mut images =
+                    sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, together }
+                        .run(requests, progress, observe);
+                self.name_providers(&mut images);
+                images
             }
             Err(error) => vec![Err(error); requests.len()],
         }
@@ -177,7 +190,7 @@ impl Generator for StableDiffusion {
     }
 
     fn lanes(&self) -> usize {
-        self.lanes
+        self.session.lanes
     }
 
     fn resolve(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
