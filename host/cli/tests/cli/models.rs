@@ -113,3 +113,35 @@ fn no_runtime_or_a_wrong_one() {
     let output = env.command().args(["run", "suite"]).env("ORT_DYLIB_PATH", wrong).output();
     crate::env::finished(output.unwrap()).exits(2).says(&["libonnxruntime.so", "difftest runtime install"]);
 }
+
+#[test]
+fn images_that_do_not_fit_into_memory_are_refused_before_anything_is_loaded() {
+    let env = TestEnv::new();
+    env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{SUITE}size = 8192\n"));
+    let run = |variable: &str| {
+        let output = env.command().args(["run", "suite", "--plugins"]).arg(workspace().join("plugins"));
+        crate::env::finished(output.env(variable, "1").output().unwrap())
+    };
+    run("DIFFTEST_NO_DIGEST_CACHE").exits(2).says(&["8192x8192", "need about", "free", "would fit", "DIFFTEST_NO_MEMORY_CHECK"]);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
+    let env = TestEnv::new();
+    let words = "red ".repeat(80);
+    let suite = |policy: &str| {
+        format!(
+            "model = \"builtin:shapes\"\n[[test]]\nname = \"a\"\nprompts = [\"{words}square\"]\nseeds = [1]\nsteps = 1\n\
+             metrics = [\"image-stats/brightness\"]\n{policy}\n"
+        )
+    };
+    let run = || {
+        let output = env.command().args(["run", "suite", "-v", "--output", "results.json", "--plugins"]);
+        crate::env::finished(output.arg(workspace().join("plugins")).output().unwrap())
+    };
+    env.write("suites/suite.toml", suite(""));
+    run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
+    env.write("suites/suite.toml", suite("long_prompt = \"error\""));
+    run().exits(2).says(&["prompt cut at 75 tokens", "shorten the prompt"]);
+    assert_eq!(env.results().pointer("/suites/0/tests/0/verdict").unwrap(), "error");
+}

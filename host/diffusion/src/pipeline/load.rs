@@ -119,7 +119,7 @@ impl TextError {
     pub(super) fn into_generate(self) -> GenerateError {
         let (kind, hint) = match &self {
             Self::Tokenizer(_) => ("tokenizer", None),
-            Self::Encoder(_) => ("text-encoder", None),
+            Self::Encoder(error) => ("text-encoder", error.hint()),
             Self::TooLong(_) => ("long-prompt", Some("shorten the prompt, or set long_prompt = \"cut\"".to_owned())),
             Self::ClipSkip { .. } => ("settings", None),
         };

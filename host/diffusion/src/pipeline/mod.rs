@@ -12,6 +12,7 @@
 //! | `settings` | a test's settings with the model's filled in |
 //! | `text`, `embeddings` | prompts to embeddings, encoders dropped when they are done |
 //! | `load` | networks that fit together |
+//! | `memory` | how much of it that takes |
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
 //!
@@ -22,6 +23,7 @@
 mod embeddings;
 mod family;
 pub(crate) mod load;
+mod memory;
 mod model;
 mod pixels;
 mod record;
@@ -40,6 +42,7 @@ use serde_json::Value;
 pub use self::family::Family;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
+pub use self::memory::UNCHECKED;
 use self::model::Model;
 pub use self::sampling::Observation;
 use self::text::Texts;
@@ -150,6 +153,19 @@ impl StableDiffusion {
         Ok(self.networks.get_or_init(|| networks))
     }
 
+    /// Refuses images that do not fit into memory, unless the networks are loaded already: then what they take is not free.
+    fn check_memory(&self, requests: &[Request]) -> Result<(), GenerateError> {
+        let free = memory::free().filter(|_| self.options.device == Device::Cpu && self.networks.get().is_none());
+        let Some(free) = free else { return Ok(()) };
+        let Model { repository, family, shape, .. } = &self.model;
+        let sizes = memory::Sizes::read(repository, *family, shape.upscale, self.texts.are_dropped());
+        let mut last = None;
+        for request in requests.iter().filter(|request| last.replace(&request.settings) != Some(&request.settings)) {
+            sizes.check(&self.model.settings(&request.settings)?, self.lanes, free)?;
+        }
+        Ok(())
+    }
+
     /// The embedding of a prompt, and what a person should know about it.
     ///
     /// # Errors
@@ -203,6 +219,7 @@ impl Generator for StableDiffusion {
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), GenerateError> {
         let requests: Vec<Request> = requests.collect();
+        self.check_memory(&requests)?;
         let mut texts = Vec::new();
         for request in &requests {
             let settings = self.model.settings(&request.settings)?;
