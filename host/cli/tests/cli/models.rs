@@ -117,12 +117,15 @@ fn no_runtime_or_a_wrong_one() {
 #[test]
 fn images_that_do_not_fit_into_memory_are_refused_before_anything_is_loaded() {
     let env = TestEnv::new();
-    env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{SUITE}size = 8192\n"));
-    let run = |variable: &str| {
-        let output = env.command().args(["run", "suite", "--plugins"]).arg(workspace().join("plugins"));
-        crate::env::finished(output.env(variable, "1").output().unwrap())
-    };
-    run("DIFFTEST_NO_DIGEST_CACHE").exits(2).says(&["8192x8192", "need about", "free", "would fit", "DIFFTEST_NO_MEMORY_CHECK"]);
+    let suite = SUITE.replace("steps = 2", "steps = 2\nsize = 8192");
+    env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{suite}"));
+    env.run(&["run", "suite"]).exits(2).says(&[
+        "8192x8192",
+        "need about",
+        "free",
+        "would fit",
+        "DIFFTEST_NO_MEMORY_CHECK",
+    ]);
 }
 
 #[test]
@@ -135,10 +138,8 @@ fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
              metrics = [\"image-stats/brightness\"]\n{policy}\n"
         )
     };
-    let run = || {
-        let output = env.command().args(["run", "suite", "-v", "--output", "results.json", "--plugins"]);
-        crate::env::finished(output.arg(workspace().join("plugins")).output().unwrap())
-    };
+    let plugins = crate::env::workspace().join("plugins");
+    let run = || env.run(&["run", "suite", "-v", "--output", "results.json", "--plugins", plugins.to_str().unwrap()]);
     env.write("suites/suite.toml", suite(""));
     run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
     env.write("suites/suite.toml", suite("long_prompt = \"error\""));
