@@ -161,7 +161,7 @@ impl StableDiffusion {
         let sizes = memory::Sizes::read(repository, *family, shape.upscale, self.texts.are_dropped());
         let mut last = None;
         for request in requests.iter().filter(|request| last.replace(&request.settings) != Some(&request.settings)) {
-            sizes.check(&self.model.settings(&request.settings)?, self.lanes, free)?;
+            sizes.check(&self.model.settings(&request.settings)?, self.lanes(), free)?;
         }
         Ok(())
     }
