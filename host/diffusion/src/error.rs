@@ -137,6 +137,14 @@ pub enum Error {
         /// What it reads.
         why: String,
     },
+    /// A ready ONNX file is damaged, of an unknown dialect, or cannot do what is asked.
+    #[error("{} {fault}", path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, or with what is asked.
+        fault: crate::models::OnnxFault,
+    },
     /// There is no ONNX Runtime to load; its `hint` says what to do.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
@@ -151,9 +159,6 @@ pub enum Error {
     /// LoRA files that cannot be applied.
     #[error(transparent)]
     Lora(Box<crate::lora::LoraError>),
-    /// The device cannot be used; its `hint` says what to do.
-    #[error(transparent)]
-    Device(#[from] crate::session::DeviceError),
     /// ONNX Runtime refused a graph or failed to run it.
     #[error("ONNX Runtime failed on {network}: {detail}")]
     Network {
@@ -171,7 +176,7 @@ impl Error {
         match self {
             Self::Runtime(error) => Some(error.hint()),
             Self::Lora(error) => error.hint(),
-            Self::Device(error) => Some(error.hint()),
+            Self::Onnx { fault, .. } => fault.hint().map(str::to_owned),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
             Self::ForeignWeights { advice, .. } => Some(advice.clone()),
             _ => None,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::builtin::{self, BuiltinError};
 pub(crate) use crate::digests::digest;
 use crate::error::Error;
+use crate::models::{constants, exported, graph_files};
 use crate::origin::Origin;
 use crate::pipeline::Family;
 use crate::weights::{Weights, foreign};
@@ -161,7 +162,9 @@ impl Repository {
         };
         let encoders = family.text_encoders();
         let wanted: Vec<&str> = encoders.iter().flat_map(|(a, b)| [*a, *b]).chain(["unet", "vae"]).collect();
-        for (component, classes) in COMPONENTS.iter().filter(|(component, _)| wanted.contains(component)) {
+        // What an exported graph is, is seen in the graph: every exporter has its own names for classes of graphs.
+        let of_diffusers = |component: &str| wanted.contains(&component) && exported(&folder.join(component)).is_none();
+        for (component, classes) in COMPONENTS.iter().filter(|(component, _)| of_diffusers(component)) {
             // a pair of library and class
             let class = content.get(*component).and_then(|pair| pair.get(1)).cloned().unwrap_or_default();
             let named = Map::from_iter([((*component).to_owned(), class)]);
@@ -172,12 +175,10 @@ impl Repository {
         files.need("scheduler/scheduler_config.json")?;
         for (encoder, tokenizer) in encoders {
             files.tokenizer(&format!("{tokenizer}/"))?;
-            files.need(&format!("{encoder}/config.json"))?;
-            files.weights(encoder, "model")?;
+            files.network(encoder, "model")?;
         }
         for component in ["unet", "vae"] {
-            files.need(&format!("{component}/config.json"))?;
-            files.weights(component, "diffusion_pytorch_model")?;
+            files.network(component, "diffusion_pytorch_model")?;
         }
         Ok(Self { reference: named(reference, &folder), family: Some(family), files: files.sorted(), folder })
     }
@@ -233,10 +234,22 @@ impl Repository {
         object(&self.folder.join(file)).map(Value::Object)
     }
 
-    /// The file that describes the VAE.
-    #[must_use]
-    pub fn vae_config(&self) -> &'static str {
-        "vae/config.json"
+    /// What the config of `unet` or `vae` says. Exported VAEs have theirs in `vae_decoder`; where diffusers' old ONNX pipeline wrote
+    /// none, this is what its code says.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read or is no JSON object.
+    pub fn config(&self, component: &str) -> Result<Value, RepositoryError> {
+        let own = format!("{component}/config.json");
+        let Some(folder) = exported(&self.folder.join(component)) else { return self.json(&own) };
+        let files = [folder.join("config.json"), self.folder.join(&own)];
+        if let Some(file) = files.iter().find(|file| file.is_file()) {
+            return object(file).map(Value::Object);
+        }
+        let index = self.json("model_index.json")?;
+        let class = index.get("_class_name").and_then(Value::as_str).unwrap_or_default();
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or(component);
+        constants(class, name).ok_or_else(|| RepositoryError::Missing { folder: self.folder.clone(), file: own })
     }
 
     /// Bytes of a component's weights, as they are stored.
@@ -323,6 +336,22 @@ impl<'a> Files<'a> {
         }
         let optional = ["tokenizer_config.json", "special_tokens_map.json"].map(|file| format!("{prefix}{file}"));
         self.found.extend(optional.into_iter().map(PathBuf::from).filter(|file| self.folder.join(file).is_file()));
+        Ok(())
+    }
+
+    /// The config and the weights of a network, or its exported graph with the files that its weights lie in.
+    fn network(&mut self, component: &str, stem: &str) -> Result<(), RepositoryError> {
+        let own = format!("{component}/config.json");
+        let Some(folder) = exported(&self.folder.join(component)) else {
+            self.need(&own)?;
+            return self.weights(component, stem);
+        };
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or(component).to_owned();
+        let configs = [format!("{name}/config.json"), own];
+        self.found.extend(configs.iter().find(|file| self.folder.join(file).is_file()).map(PathBuf::from));
+        for file in graph_files(&folder)? {
+            self.found.push(file.strip_prefix(self.folder).unwrap_or(&file).to_owned());
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ fn unet(name: &str) -> Unet {
 fn texts(unet: &Unet, golden: &[u8], rows: usize) -> ProjectedTexts {
     let read = |name, wanted: bool| if wanted { values_f32(golden, name) } else { Vec::new() };
     let row = |values: &[f32], row: usize| values[row * values.len() / rows..][..values.len() / rows].to_vec();
-    let (has_added, has_guidance) = (unet.config().added.is_some(), unet.config().guidance_width.is_some());
+    let (has_added, has_guidance) = (unet.reads_added(), unet.reads_guidance());
     let (text, guidance) = (read("text", true), read("guidance", has_guidance));
     let (pooled, time_ids) = (read("pooled", has_added), read("time_ids", has_added));
     let parts: Vec<ProjectedTexts> = (0..rows)

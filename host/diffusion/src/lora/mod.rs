@@ -128,6 +128,11 @@ impl Adapters {
         Ok(())
     }
 
+    /// Whether they change anything in `component`.
+    pub(crate) fn touch(&self, component: Component) -> bool {
+        self.applied().any(|lora| lora.layers.iter().any(|layer| layer.component == component))
+    }
+
     /// Those that change anything.
     fn applied(&self) -> impl Iterator<Item = &Arc<Lora>> {
         self.loras.iter().filter(|lora| lora.weight != 0.0)

@@ -1,19 +1,32 @@
 //! The networks as typed calls on `f32` slices.
 //!
 //! Each model is loaded from one component folder, holds its config and its sessions, and can be called from any thread.
+//! Where a graph comes from (built for safetensors files, or exported before) shows in no call; see `dispatch`.
 //! Arrays are flat and row-major; shapes are in the documentation of each call, and a slice of another length is an error.
 
 mod clip;
 mod clip_vision;
+mod dispatch;
+mod ready;
 mod text_encoder;
 mod unet;
 mod vae;
 
 pub use clip::ClipModel;
 pub use clip_vision::ClipVision;
-pub use text_encoder::{TextEncoder, TextFeatures, TextTap};
-pub use unet::{Added, ProjectedTexts, Unet};
-pub use vae::VaeDecoder;
+pub(crate) use dispatch::exported;
+pub use dispatch::{ProjectedTexts, TextEncoder, Unet, VaeDecoder};
+pub use ready::OnnxFault;
+pub(crate) use ready::{constants, graph_files};
+pub use text_encoder::{TextFeatures, TextTap};
+pub use unet::Added;
+
+/// Networks of safetensors files, for who needs what only they tell.
+pub mod built {
+    pub use super::text_encoder::TextEncoder;
+    pub use super::unet::{ProjectedTexts, Unet};
+    pub use super::vae::VaeDecoder;
+}
 
 use crate::error::{Error, Result};
 

@@ -5,8 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use super::read::GraphFile;
 
 /// Why a file of weights cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ExternalFault {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExternalFault {
     /// Its name leads elsewhere.
     #[error("its weights `{}` lie outside of its folder", .0.escape_debug())]
     Outside(String),

@@ -9,5 +9,8 @@ mod read;
 mod relocate;
 
 pub use builder::{Attribute, Dim, External, GraphBuilder, Tensor};
+pub use external::ExternalFault;
+pub(crate) use operators::unknown_to;
 pub use proto::ElementType;
-pub(crate) use read::GraphFile;
+pub(crate) use read::{Element, Extent, GraphFile, Port};
+pub(crate) use relocate::relocate;

@@ -39,7 +39,7 @@ impl Model {
             Family::StableDiffusion => scheduler.for_stable_diffusion(),
             Family::Xl | Family::LatentConsistency => scheduler,
         };
-        let unet = repository.json("unet/config.json")?;
+        let unet = repository.config("unet")?;
         let index = repository.json("model_index.json")?;
         let zeros = index.get("force_zeros_for_empty_prompt").and_then(Value::as_bool);
         Ok(Self {
@@ -55,7 +55,7 @@ impl Model {
 
 impl Shape {
     fn read(repository: &Repository, family: Family, unet: &Value) -> Result<Self, RepositoryError> {
-        let vae = repository.json(repository.vae_config())?;
+        let vae = repository.config("vae")?;
         let resolutions = vae.get("block_out_channels").and_then(Value::as_array).map_or(1, Vec::len);
         let upscale = 1 << resolutions.saturating_sub(1).min(16);
         // The UNet's own reader has words for a size that is missing or makes no sense.

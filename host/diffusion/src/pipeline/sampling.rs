@@ -6,9 +6,10 @@ use super::model::Model;
 use super::settings::Resolved;
 use super::text::{Embedding, TextError, Texts};
 use super::{Family, Networks, failed, negative_prompt, pixels};
-use crate::models::{Added, ProjectedTexts};
+use crate::error::Error;
+use crate::models::{Added, OnnxFault, ProjectedTexts};
 use crate::noise::Noise;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Kind, Scheduler};
 
 /// The latents of one image after a step.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,7 @@ impl Sampling<'_> {
             .scheduler
             .scheduler(settings.kind, settings.steps)
             .map_err(|error| failed("settings", &error))?;
+        self.accepts(scheduler.as_ref())?;
         let embed = |text: &str, clip_skip: usize| {
             self.texts.embed(text, clip_skip, settings.long_prompt).map_err(TextError::into_generate)
         };
@@ -127,6 +129,32 @@ impl Sampling<'_> {
         let sigma = scheduler.init_noise_sigma();
         latents.iter_mut().for_each(|x| *x *= sigma);
         Ok(Work { texts, latents, scheduler, noise, warnings })
+    }
+
+    /// Refuses sizes and timesteps that an exported network cannot do, before anything is computed.
+    fn accepts(&self, scheduler: &dyn Scheduler) -> Result<(), GenerateError> {
+        let [_, height, width] = self.latent_shape();
+        let Networks { unet, vae } = self.networks;
+        let (timesteps, steps) = (scheduler.timesteps(), self.settings.steps);
+        let accepted = unet.accepts([height, width], timesteps).and_then(|()| vae.accepts([height, width]));
+        accepted.map_err(|error| {
+            let mut hint = error.hint();
+            if matches!(error, Error::Onnx { fault: OnnxFault::WholeTimesteps { .. }, .. }) {
+                let whole = self.whole_timesteps(steps).join(", ");
+                let other = hint.map(|hint| format!(", or {hint}")).unwrap_or_default();
+                hint = Some(format!("set `scheduler` to one of {whole} for this model at {steps} steps{other}"));
+            }
+            GenerateError { hint, ..failed("settings", &error) }
+        })
+    }
+
+    /// The schedulers that visit whole timesteps only.
+    fn whole_timesteps(&self, steps: u32) -> Vec<&'static str> {
+        let whole = |kind: &Kind| {
+            let scheduler = self.model.scheduler.scheduler(*kind, steps);
+            scheduler.is_ok_and(|scheduler| scheduler.timesteps().iter().all(|timestep| timestep.fract() == 0.0))
+        };
+        Kind::ALL.into_iter().filter(whole).map(Kind::name).collect()
     }
 
     /// What Stable Diffusion XL takes for a negative prompt that nobody gave.

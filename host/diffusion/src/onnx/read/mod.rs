@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
-pub(crate) use self::port::Port;
+pub(crate) use self::port::{Element, Extent, Port};
 use self::port::{LONGEST, skip};
 pub(super) use self::schema::Message;
 pub(super) use self::wire::{Field, Value, Wire, WireError};

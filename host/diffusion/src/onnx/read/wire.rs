@@ -4,7 +4,7 @@
 //! length is checked against the message around it before it is believed, so a file that was cut short is noticed without
 //! reading it, and no length in a file decides how much memory is asked for.
 
-use std::io::{self, BufRead, Read, Seek};
+use std::io::{self, BufRead, Seek};
 
 /// Wire types of the format.
 const VARINT: u64 = 0;
