@@ -5,12 +5,15 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use difftest_diffusion::lora::Adapters;
 use difftest_diffusion::models::{Added, TextEncoder, TextTap, Unet};
+use difftest_core::generate::{Generator as _, Request, Settings};
+use difftest_diffusion::pipeline::{Observation, Options, StableDiffusion};
 use difftest_diffusion::session::SessionOptions;
 use difftest_diffusion::tokenizer::ClipTokenizer;
+use safetensors::SafeTensors;
 use support::{assert_close, golden_path, options, shape, values_f32};
 
 const PROMPT: &str = "a red circle on a blue background";
@@ -121,4 +124,58 @@ fn a_file_in_the_names_of_the_original_unet_changes_all_three_networks_of_xl() {
     let timestep = values_f32(&expected, "unet.timestep")[0];
     let prediction = unet.predict_under(&sample, shape(&expected, "unet.sample"), timestep, &texts).unwrap();
     assert_close("unet", &prediction, &values_f32(&expected, "unet.prediction"), 1e-4);
+}
+
+/// Images of the whole pipeline: largest difference of the latents, and how many bytes are more than one level off.
+fn check_image(model: &StableDiffusion, expected: &[u8], name: &str, request: Request) {
+    let last = Mutex::new(Vec::new());
+    let keep = |observation: Observation<'_>| *last.lock().unwrap() = observation.latents.to_vec();
+    let image = model.generate_observed(&[request], &|_| true, &keep).remove(0).unwrap().image;
+    let latents = last.into_inner().unwrap();
+    assert_close(&format!("{name}: latents"), &latents, &values_f32(expected, &format!("{name}.latents")), 1e-3);
+    let file = SafeTensors::deserialize(expected).unwrap();
+    let wanted = file.tensor(&format!("{name}.image")).unwrap();
+    let pixels = image.pixels();
+    assert_eq!(pixels.len(), wanted.data().len(), "{name}: size");
+    let off = pixels.iter().zip(wanted.data()).filter(|(a, b)| a.abs_diff(**b) > 1).count();
+    assert!(off * 100 <= pixels.len(), "{name}: {off} of {} bytes are more than one level off", pixels.len());
+}
+
+fn request(seed: u64, negative: Option<&str>, settings: Settings) -> Request {
+    Request {
+        id: "case".to_owned(),
+        prompt: "a small green star, left of a white heart!".to_owned(),
+        negative_prompt: negative.map(str::to_owned),
+        seed,
+        settings,
+    }
+}
+
+fn settings(scheduler: Option<&str>, steps: u32, guidance: f64) -> Settings {
+    Settings {
+        scheduler: scheduler.map(str::to_owned),
+        steps: Some(steps),
+        guidance: Some(guidance),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn images_with_lora_files_are_those_of_diffusers() {
+    let base = golden_path("families");
+    let options = Options { threads: Some(1), ..Options::default() };
+    let files = adapters(&[("sd1/kohya.safetensors", 0.7), ("sd1/locon.safetensors", -0.3)]);
+    let model = StableDiffusion::load_adapted("sd1", &base, files, &options).unwrap();
+    let names: Vec<_> = model.info().loras.iter().map(|lora| (lora.file.as_str(), lora.weight)).collect();
+    assert!(names[0].0.ends_with("sd1/kohya.safetensors") && names[1].1 == -0.3, "{names:?}");
+    let expected = read("sd1/two.safetensors");
+    let guided = request(3, Some("a blurred, ugly square"), settings(Some("ddim"), 5, 7.5));
+    check_image(&model, &expected, "guided", guided);
+    // as an LCM LoRA is used: another scheduler, four steps, no guidance
+    check_image(&model, &expected, "lcm", request(4, None, settings(Some("lcm"), 4, 1.0)));
+
+    let files = adapters(&[("sdxl/ldm.safetensors", 0.8)]);
+    let model = StableDiffusion::load_adapted("sdxl", &base, files, &options).unwrap();
+    let guided = request(5, Some("a blurred, ugly square"), settings(None, 3, 5.0));
+    check_image(&model, &read("sdxl/one.safetensors"), "guided", guided);
 }

@@ -167,10 +167,11 @@ impl fmt::Display for Listed<'_> {
 
 fn made_for(family: Option<&Family>, base: Option<&Family>) -> String {
     let mut text = String::new();
-    if let Some(family) = family {
+    // The same family does not explain why it does not fit.
+    if let Some(family) = family.filter(|family| base != Some(family)) {
         // Writing to a String cannot fail.
         let _ = write!(text, "; it looks made for {family}");
-        if let Some(base) = base.filter(|base| *base != family) {
+        if let Some(base) = base {
             let _ = write!(text, ", the model looks like {base}");
         }
     }

@@ -126,13 +126,19 @@ const OTHERS: [(&str, &str); 20] = [
 
 /// Takes a key apart.
 pub(super) fn parse(key: &str) -> Result<Key, Strange> {
-    if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| key.contains(mark)) {
+    if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| has(key, mark)) {
         return Err(Strange::Adapter(what));
     }
     let found = PARTS.iter().find_map(|(suffix, part)| Some((key.strip_suffix(suffix)?, *part)));
     let (name, part) = found.ok_or(Strange::Unknown)?;
     let (component, module) = if name.starts_with("lora_") { flat(name)? } else { dotted(name)? };
     Ok(Key { component, module, part })
+}
+
+/// Whether `mark` is a part of a key between dots, or the start of one where it ends with `_`.
+fn has(key: &str, mark: &str) -> bool {
+    let Some((_, rest)) = key.split_once(mark) else { return false };
+    mark.ends_with('_') || rest.is_empty() || rest.starts_with('.')
 }
 
 /// kohya's names.
