@@ -162,7 +162,9 @@ fn settings_that_cannot_be_followed_are_refused_by_name() {
         (Kind::Euler, "steps_offset", json!(-1)),
         (Kind::Euler, "beta_start", json!("small")),
         (Kind::Euler, "trained_betas", json!([])),
+        (Kind::Euler, "beta_end", json!(1.5)),
         (Kind::Euler, "num_train_timesteps", json!(0)),
+        (Kind::Dpm, "predict_epsilon", json!(false)),
         (Kind::Euler, "brand_new_setting", json!(3)),
         (Kind::Euler, "_class_name", json!(null)),
         (Kind::Dpm, "algorithm_type", json!("deis")),
@@ -198,6 +200,7 @@ fn settings_that_exclude_each_other_are_refused() {
         ),
         (Kind::Ddim, json!({"rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}), "prediction_type"),
         (Kind::Euler, json!({"trained_betas": [0.1, 0.2]}), "num_train_timesteps"),
+        (Kind::Euler, json!({"trained_betas": [0.1, 0.1, 0.2, 0.2, -0.5], "num_train_timesteps": 5}), "trained_betas"),
     ] {
         let mut config = changes.clone();
         config["_class_name"] = json!(kind.class());
@@ -233,6 +236,9 @@ fn impossible_numbers_of_steps_are_refused() {
             assert!(error.to_string().contains("only"), "{error}");
         }
     }
+    let single = json!({"_class_name": "DDIMScheduler", "num_train_timesteps": 1});
+    let single = SchedulerConfig::from_json(&single).unwrap().scheduler(Kind::Ddim, 1).err().unwrap();
+    assert!(single.to_string().contains("2 or more"), "{single}");
     assert!(matches!(config.scheduler(Kind::Lcm, 51), Err(SchedulerError::Steps { most: 50, .. })));
     assert!(matches!(config.scheduler(Kind::Pndm, 3), Err(SchedulerError::Steps { least: 4, .. })));
     assert!(matches!(config.scheduler(Kind::Dpm, 1000), Err(SchedulerError::Standstill { .. })));

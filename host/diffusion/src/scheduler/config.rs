@@ -21,7 +21,7 @@ const BETA_SCHEDULES: &[&str] = &["linear", "scaled_linear", "squaredcos_cap_v2"
 
 /// What the settings that some scheduler here follows have to hold, whichever scheduler is built. Words that one class knows
 /// and another does not are checked where that class reads them.
-const READ: [(&str, Form); 33] = [
+const READ: [(&str, Form); 34] = [
     ("num_train_timesteps", Form::Whole(1, 100_000)),
     ("beta_start", Form::Number),
     ("beta_end", Form::Number),
@@ -55,15 +55,17 @@ const READ: [(&str, Form); 33] = [
     ("original_inference_steps", Form::Whole(1, 100_000)),
     ("timestep_scaling", Form::Number),
     ("use_dynamic_shifting", Form::Flag),
+    ("predict_epsilon", Form::Flag),
 ];
 
 /// Read where they are followed, because schedulers disagree on their words; and settings of diffusers' other classes, which
 /// its `from_config` drops too.
-const ELSEWHERE: [&str; 22] = [
+const ELSEWHERE: [&str; 23] = [
     "algorithm_type",
     "solver_type",
     "variance_type",
     "corrector_order",
+    "denoise_final",
     "disable_corrector",
     "eta",
     "flow_shift",
@@ -108,6 +110,10 @@ impl SchedulerConfig {
         }
         for (key, form) in READ {
             fields.check(key, form)?;
+        }
+        // an old name of `prediction_type`, which diffusers no longer reads
+        if fields.get("predict_epsilon").is_some_and(|value| value == false) {
+            return Err(fields.refuse("predict_epsilon", "not set; `\"prediction_type\": \"sample\"` says it today"));
         }
         Ok(Self { class, fields, overrides: Map::new() })
     }

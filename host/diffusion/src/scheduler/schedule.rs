@@ -36,6 +36,14 @@ impl Training {
     pub(super) fn read(fields: &Fields) -> Result<Self, SchedulerError> {
         let len = fields.whole("num_train_timesteps")?;
         let mut betas = betas(fields, len)?;
+        let usable = |beta: &f32| (0.0..1.0).contains(beta);
+        if !betas.iter().all(usable) || betas[0] == 0.0 {
+            let key = if fields.get("trained_betas").is_some() { "trained_betas" } else { "beta_end" };
+            return Err(fields.refuse(key, "betas that start above 0 and stay below 1"));
+        }
+        if len < 2 {
+            return Err(fields.refuse("num_train_timesteps", "2 or more"));
+        }
         let zero_snr = fields.get("rescale_betas_zero_snr").is_some() && fields.flag("rescale_betas_zero_snr")?;
         if zero_snr {
             betas = rescale_zero_terminal_snr(&betas);
@@ -160,4 +168,18 @@ pub(super) fn trailing(start: usize, ratio: f64) -> Vec<f64> {
 pub(super) fn linspace64(start: f64, end: f64, n: usize) -> Vec<f64> {
     let step = (end - start) / n.saturating_sub(1).max(1) as f64;
     (0..n).map(|i| if n > 1 && i == n - 1 { end } else { i as f64 * step + start }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trailing_timesteps_are_as_many_as_steps_and_never_negative() {
+        for steps in 1..=1000 {
+            let visited = timesteps(Spacing::Trailing, 1000, steps, 0);
+            assert_eq!((visited.len(), visited[0]), (steps, 999.0));
+            assert!(visited.windows(2).all(|pair| pair[0] > pair[1]) && visited[steps - 1] >= 0.0, "{steps}");
+        }
+    }
 }
