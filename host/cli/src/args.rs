@@ -1,5 +1,6 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
+pub(crate) mod model;
 pub(crate) mod plugin;
 
 use std::path::PathBuf;
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     /// List, inspect and write plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Fetch, inspect and check models of the Hugging Face hub.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// Find and install the ONNX Runtime library.
     #[command(subcommand)]
     Runtime(RuntimeCommand),
@@ -70,6 +74,7 @@ Examples:
   difftest run                                  every suite in suites/ that is not marked `manual`
   difftest run quickstart                       suites/quickstart.toml
   difftest run my.toml --model ./my-model       another model
+  difftest run my.toml --model stabilityai/sd-turbo
   difftest run quickstart -k 'colours and not blue' -x
   difftest run quickstart --output results.json --artifacts out/
   difftest run suite.toml --plugins . --watch   again after each `difftest plugin build`";
@@ -92,12 +97,16 @@ pub(crate) struct Selection {
     /// Seeds instead of the suite's; repeat for several.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Vec<u64>,
-    /// Model instead of the suite's: `builtin:shapes`, or a folder in diffusers layout.
+    /// Model instead of the suite's: `builtin:shapes`, a folder in diffusers layout, or ORG/NAME[@REVISION] on the Hugging Face hub,
+    /// which is fetched where it is not in the cache.
     #[arg(long, value_name = "MODEL", env = "DIFFTEST_MODEL")]
     pub(crate) model: Option<String>,
     /// LoRA file added to the model's weights, instead of the suite's `loras`; repeat for several. WEIGHT is 1 where not given.
     #[arg(long, value_name = "PATH[=WEIGHT]", value_parser = difftest_diffusion::lora::parse_argument)]
     pub(crate) lora: Vec<(PathBuf, f64)>,
+    /// Fetch no model: take what is in the cache of the hub's models. Also: HF_HUB_OFFLINE=1.
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Folders with plugins: `.wasm` files or plugin crates. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
     pub(crate) plugins: Vec<PathBuf>,

@@ -7,6 +7,7 @@ mod commands;
 mod environment;
 mod error;
 mod lock_file;
+mod models;
 mod suites;
 mod ui;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),
         Command::Plugin(command) => commands::plugin::plugin(&command, &mut ui),
+        Command::Model(command) => commands::model::model(&command, &mut ui),
         Command::Runtime(command) => commands::runtime::runtime(&command, &mut ui),
     };
     match outcome {

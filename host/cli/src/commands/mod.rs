@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod model;
 pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod runtime;
@@ -23,6 +24,7 @@ use difftest_run::catalog::{self, CLIP_SCORE, Catalog};
 use crate::args::Selection;
 use crate::environment;
 use crate::error::CliError;
+use crate::models::Finder;
 use crate::suites;
 use crate::ui::{self, Ui};
 
@@ -50,12 +52,14 @@ pub(crate) struct Planned {
 }
 
 /// From arguments to plans: the same cases for `list` and `run`. Models that are opened for them will run with `options`,
-/// and are shared with whoever has the same `opened`.
+/// and are shared with whoever has the same `opened`. Names of the
+/// hub's models become folders by `finder`.
 pub(crate) fn plans(
     selection: &Selection,
     registry: &Registry,
     options: &Options,
     opened: &Arc<Opened>,
+    finder: &Finder,
     ui: &mut Ui,
 ) -> Result<Vec<Planned>, CliError> {
     let expression = selection.expression.as_deref().map(Expression::parse).transpose().map_err(|error| {
@@ -75,7 +79,7 @@ pub(crate) fn plans(
     let mut broken = Vec::new();
     let loras = loras_on_command_line(&selection.lora)?;
     for mut suite in suites {
-        let model = model_of(&suite, selection.model.as_deref())?;
+        let mut model = model_of(&suite, selection.model.as_deref())?;
         if !loras.is_empty() {
             adapted(&suite, &model)?;
             suite.loras.clone_from(&loras);
@@ -83,6 +87,11 @@ pub(crate) fn plans(
         let unknown = unknown_schedulers(&suite);
         if !unknown.errors.is_empty() {
             broken.push(unknown);
+            continue;
+        }
+        let problems = finder.settle(&mut suite, &mut model, selection.model.is_some())?;
+        if !problems.is_empty() {
+            broken.push(SuiteErrors::new(&suite.path, &suite.text, problems));
             continue;
         }
         let models = catalog::models_of(&suite, &model, options, opened);
@@ -137,7 +146,7 @@ fn model_of(suite: &Suite, asked: Option<&str>) -> Result<ModelSpec, CliError> {
         (Some(model), _) => Ok(ModelSpec::Diffusion(on_command_line(model)?)),
         (None, Some(model)) => Ok(model.clone()),
         (None, None) => Err(CliError::new("no-model", format!("{} names no model", suite.path.display()))
-            .hint("add `model = \"builtin:shapes\"` or a folder to the suite, or pass `--model`")),
+            .hint("add `model = \"builtin:shapes\"`, a folder or ORG/NAME to the suite, or pass `--model`")),
     }
 }
 

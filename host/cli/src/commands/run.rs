@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use difftest_core::digest::Digest;
 use difftest_core::event::Event;
 use difftest_diffusion::declared::Opened;
-use difftest_diffusion::session::UnknownDevice;
+use difftest_diffusion::session::{Device, Precision, UnknownDevice};
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
@@ -23,6 +23,7 @@ use crate::commands::{self, Planned};
 use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::lock_file;
+use crate::models::Finder;
 use crate::ui::Ui;
 
 /// Shared with the signal handler.
@@ -62,7 +63,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), ..Default::default() };
     stop_on_ctrl_c()?;
     PLANNING.store(true, Ordering::Relaxed);
-    let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, ui);
+    let finder = Finder::new(args.selection.offline, weights_for(device), ui);
+    let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
     let files: Vec<PathBuf> = plans.iter().map(|planned| planned.suite.path.clone()).collect();
@@ -133,9 +135,17 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
+/// Which weights to fetch where a model has several: a GPU computes in half precision, everything else in single.
+fn weights_for(device: Device) -> Precision {
+    match device {
+        Device::Cuda(_) => Precision::F16,
+        Device::Cpu | Device::CoreMl | Device::OpenVino => Precision::F32,
+    }
+}
+
 /// This run's command up to the `-k` that a reader would add to see one of its tests again.
 fn rerun(args: &RunArgs) -> String {
-    let Selection { suites, test_dir, model, lora, plugins, fuel, .. } = &args.selection;
+    let Selection { suites, test_dir, model, offline, lora, plugins, fuel, .. } = &args.selection;
     let mut words = vec!["difftest".to_owned(), "run".to_owned()];
     words.extend(suites.iter().map(|suite| suite.display().to_string()));
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -146,7 +156,7 @@ fn rerun(args: &RunArgs) -> String {
     model.iter().for_each(|model| option("--model", model.clone()));
     lora.iter().for_each(|(path, weight)| option("--lora", format!("{}={weight}", path.display())));
     fuel.iter().for_each(|fuel| option("--fuel", fuel.to_string()));
-    let pinning = [(args.pinning.locked, "--locked"), (args.pinning.no_locked, "--no-locked")];
+    let pinning = [(args.pinning.locked, "--locked"), (args.pinning.no_locked, "--no-locked"), (*offline, "--offline")];
     words.extend(pinning.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.to_owned()));
     let quoted = words.into_iter().map(|word| {
         let plain = |c: char| c.is_alphanumeric() || "-_./:=@+".contains(c);

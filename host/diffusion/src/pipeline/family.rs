@@ -82,6 +82,13 @@ impl Family {
         }
     }
 
+    /// Steps and guidance of the model that is called `reference`, where a suite says nothing.
+    #[must_use]
+    pub fn usual(self, reference: &str) -> (u32, f64) {
+        let Defaults { steps, guidance, .. } = self.defaults(reference);
+        (steps, guidance)
+    }
+
     /// Settings of the model that is called `reference`.
     pub(super) fn defaults(self, reference: &str) -> Defaults {
         let (path, _revision) = reference.split_once('@').unwrap_or((reference, ""));
