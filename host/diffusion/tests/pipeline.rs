@@ -181,3 +181,21 @@ fn an_unsupported_scheduler_of_the_model_can_be_replaced() {
     let euler = Settings { scheduler: Some("euler".to_owned()), ..steps(1) };
     assert!(model.generate(&[request(euler)], &|_| true).remove(0).is_ok());
 }
+
+#[test]
+fn a_scheduler_file_as_python_writes_it_is_read() {
+    let folder = copy();
+    // Python writes numbers that are not finite as bare words
+    let text = r#"{"_class_name": "DPMSolverMultistepScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085, "lambda_min_clipped": -Infinity, "algorithm_type": "sde-dpmsolver++", "trained_betas": null}"#;
+    std::fs::write(folder.path().join("scheduler/scheduler_config.json"), text).unwrap();
+    let model = StableDiffusion::load(".", folder.path(), &Options::default()).unwrap();
+    let generated = model.generate(&[request(steps(2))], &|_| true).remove(0).unwrap();
+    assert!(
+        generated.attributes.contains(&("scheduler".to_owned(), "dpmpp-2m".to_owned())),
+        "{:?}",
+        generated.attributes
+    );
+    // the same seed draws the same noise, at the start and at each step
+    assert_eq!(model.generate(&[request(steps(2))], &|_| true).remove(0).unwrap().image, generated.image);
+}
