@@ -99,6 +99,11 @@ fn the_pipeline_overrides_old_settings() {
     let record = config.describe(Kind::Ddim, 50).unwrap();
     assert_eq!((&record["timesteps"][0], &record["timesteps"][49]), (&json!(981), &json!(1)));
     assert_eq!((&record["config"]["steps_offset"], &record["config"]["clip_sample"]), (&json!(1), &json!(false)));
+    // another class takes over what the file says, corrected, but has defaults of its own
+    let bare = SchedulerConfig::from_json(&json!({"_class_name": "PNDMScheduler"})).unwrap().for_stable_diffusion();
+    assert_eq!(bare.describe(Kind::Pndm, 50).unwrap()["config"]["steps_offset"], 1);
+    let record = bare.describe(Kind::Ddim, 50).unwrap();
+    assert_eq!((&record["config"]["steps_offset"], &record["config"]["clip_sample"]), (&json!(0), &json!(true)));
     // a class without the setting does not get it
     assert_eq!(config.describe(Kind::Euler, 3).unwrap()["config"].get("clip_sample"), None);
 }

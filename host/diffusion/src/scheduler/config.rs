@@ -1,6 +1,6 @@
 //! `scheduler_config.json`, read strictly: a value that would need other arithmetic is refused by name.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::fields::{Fields, Form};
 use super::{Kind, SchedulerError, defaults};
@@ -11,8 +11,8 @@ use super::{Kind, SchedulerError, defaults};
 pub struct SchedulerConfig {
     class: String,
     fields: Fields,
-    /// Set whatever the file says, where the class has the setting.
-    overrides: Map<String, Value>,
+    /// Whether a `StableDiffusionPipeline` changes old settings.
+    corrected: bool,
 }
 
 const PREDICTIONS: &[&str] = &["epsilon", "v_prediction", "sample"];
@@ -115,16 +115,15 @@ impl SchedulerConfig {
         if fields.get("predict_epsilon").is_some_and(|value| value == false) {
             return Err(fields.refuse("predict_epsilon", "not set; `\"prediction_type\": \"sample\"` says it today"));
         }
-        Ok(Self { class, fields, overrides: Map::new() })
+        Ok(Self { class, fields, corrected: false })
     }
 
-    /// The settings as diffusers' `StableDiffusionPipeline` overrides them when it is made: `steps_offset` 1 and no clipping,
-    /// whatever the file says and whichever scheduler is used. `StableDiffusionXLPipeline` and
-    /// `LatentConsistencyModelPipeline` take schedulers as they are.
+    /// The settings as diffusers' `StableDiffusionPipeline` corrects them when it is made: `steps_offset` 1 and no clipping, in
+    /// what the file says and in the defaults of the class that it names. Another class takes over what the file says, but
+    /// keeps its own defaults, uncorrected. `StableDiffusionXLPipeline` and `LatentConsistencyModelPipeline` correct nothing.
     #[must_use]
     pub fn for_stable_diffusion(mut self) -> Self {
-        self.overrides.insert("steps_offset".to_owned(), json!(1));
-        self.overrides.insert("clip_sample".to_owned(), json!(false));
+        self.corrected = true;
         self
     }
 
@@ -146,9 +145,18 @@ impl SchedulerConfig {
     /// so, from the class where it does not.
     pub(super) fn resolve(&self, kind: Kind) -> Fields {
         let mut resolved = defaults::of(kind);
+        let own = self.own() == Ok(kind);
         for (key, value) in &mut resolved {
-            if let Some(said) = self.overrides.get(key).or_else(|| self.fields.get(key)) {
+            let said = self.fields.get(key);
+            if let Some(said) = said {
                 *value = said.clone();
+            }
+            if self.corrected && (own || said.is_some()) {
+                match key.as_str() {
+                    "steps_offset" => *value = json!(1),
+                    "clip_sample" => *value = json!(false),
+                    _ => {}
+                }
             }
         }
         if kind == Kind::DpmKarras {

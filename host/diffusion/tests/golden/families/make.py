@@ -10,6 +10,7 @@ Weights of half types are widened to f32 before anything is computed, as difftes
 
 import json
 import sys
+from copy import deepcopy
 from importlib.metadata import version
 
 import diffusers
@@ -74,10 +75,11 @@ def networks(pipeline):
 
 
 def scheduler(pipeline, own, case):
-    """As people change it: another class, made from the settings of the model's own one."""
+    """As people change it: another class, made from the settings of the model's own one. That one by name is no change."""
     kind = getattr(diffusers, case.scheduler) if case.scheduler else type(own)
     more = {"use_karras_sigmas": True} if case.karras else {}
-    pipeline.scheduler = kind.from_config(own.config, **more)
+    changed = more or kind is not type(own)
+    pipeline.scheduler = kind.from_config(own.config, **more) if changed else deepcopy(own)
 
 
 def run(pipeline, case):

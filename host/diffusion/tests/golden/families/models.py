@@ -220,6 +220,9 @@ def save(name, folder):
     if name in ("sd1", "sd2", "sdxl"):
         for tokens in folder.glob("tokenizer*"):
             slow_tokenizer(tokens, "!" if name == "sd2" or tokens.name == "tokenizer_2" else "<|endoftext|>")
+    if name == "tiny-sd":
+        # as the oldest files: pipelines of Stable Diffusion set the offset to 1, but only for the scheduler they come with
+        edit(folder / "scheduler/scheduler_config.json", lambda config: config.pop("steps_offset"))
     if name in ("sd2", "sd-turbo", "sdxl", "sdxl-turbo"):
         foreign_scheduler_fields(folder / "scheduler/scheduler_config.json")
 
