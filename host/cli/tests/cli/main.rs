@@ -11,6 +11,7 @@ mod hub;
 mod images;
 mod interrupts;
 mod locked;
+mod loras;
 mod models;
 mod plugins;
 mod registry;
