@@ -8,14 +8,16 @@
 //! | `phash PLUGINS FOLDER COUNT THREADS SCORES` | `phash.py` |
 //! | `memory PLUGINS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
-//! | `unet FOLDER THREADS REPEATS` | `unet.py run` |
+//! | `network unet|vae|clip FOLDER THREADS REPEATS` | `networks.py run` |
+//! | `gemm THREADS REPEATS` | `networks.py gemm` |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the measurement goes to stdout, trouble to stderr")]
 
 mod image_stats;
 mod memory;
+mod networks;
 mod pairs;
+mod peak;
 mod shapes;
-mod unet;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     difftest_metrics::memory::keep_freed();
+    let anonymous = peak::Anonymous::watch();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let measured = match words[..] {
@@ -38,12 +41,14 @@ fn main() -> ExitCode {
         ["phash", plugins, folder, count, threads, scores] => pairs::phash(plugins, folder, [count, threads], scores),
         ["memory", plugins, cases] => memory::measure(plugins, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
-        ["unet", folder, threads, repeats] => unet::measure(folder, threads, repeats),
+        ["network", kind, folder, threads, repeats] => networks::measure(kind, folder, threads, repeats),
+        ["gemm", threads, repeats] => networks::gemm(threads, repeats),
         _ => Err("see the top of host/bench/src/main.rs for the commands; `cargo xtask bench` runs them".into()),
     };
     match measured {
         Ok(Value::Object(mut fields)) => {
-            fields.insert("peak_bytes".to_owned(), json!(peak_bytes()));
+            fields.insert("peak_bytes".to_owned(), json!(peak::resident()));
+            fields.insert("peak_anonymous_bytes".to_owned(), json!(anonymous.peak()));
             println!("{}", Value::Object(fields));
             ExitCode::SUCCESS
         }
@@ -56,11 +61,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// The largest resident memory this process has had; `None` where the system does not tell in a file.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }

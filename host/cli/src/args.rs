@@ -121,13 +121,17 @@ pub(crate) struct RunArgs {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) pinning: plugin::Pinning,
-    /// Device for generation and CLIP: `cpu`, `cuda:0`, `coreml`, `openvino`.
+    /// Device for generation and CLIP: `cpu`, `cuda`, `cuda:N`, `coreml`, `openvino`. Nothing falls back to the CPU.
     #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "DIFFTEST_DEVICE", help_heading = "Runner")]
     pub(crate) device: String,
+    /// Number format that models run in: `f32`, `f16`, `bf16`. Default: `f16` on CUDA, `f32` elsewhere; CLIP has `f32` always.
+    #[arg(long, value_name = "FORMAT", help_heading = "Runner")]
+    pub(crate) precision: Option<String>,
     /// Threads, at most one for each core, which is the default. Results do not depend on it.
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Runner")]
     pub(crate) jobs: Option<u16>,
-    /// Images made in one go. Results do not depend on it; a GPU likes more, a CPU does not care.
+    /// Images made in one go. On a GPU they go through the model together, and the results name the number, which may change
+    /// their last bits there; on a CPU nothing depends on it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Runner")]
     pub(crate) batch: u16,
     /// Begin nothing new after the first test that does not pass.
@@ -176,6 +180,12 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
+    /// Device that is tried: images are made on it and compared byte by byte.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "DIFFTEST_DEVICE")]
+    pub(crate) device: String,
+    /// For people, or as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub(crate) message_format: Format,
     /// Folders with plugins. Default: `plugins`, if it is there.
     #[arg(long, value_name = "DIR", env = "DIFFTEST_PLUGINS", value_delimiter = if cfg!(windows) { ';' } else { ':' })]
     pub(crate) plugins: Vec<PathBuf>,
@@ -183,7 +193,11 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RuntimeCommand {
-    /// Install the ONNX Runtime library into difftest's data folder, through the Python package client, pinned by digest.
+    /// Install ONNX Runtime into difftest's data folder, through the Python package client, pinned by digest.
+    ///
+    /// `cpu` is the library alone. `cuda` also brings the CUDA 13 and cuDNN 9 libraries it needs (1.6 GB to download, 2.5 GB
+    /// installed): of the system only the NVIDIA driver is used, 580 or newer. `openvino` brings the library, OpenVINO and the
+    /// plugin between them, for Intel processors.
     Install {
         /// `cpu`, `cuda` or `openvino`.
         #[arg(default_value = "cpu", value_name = "PROVIDER")]

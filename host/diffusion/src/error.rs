@@ -159,6 +159,9 @@ pub enum Error {
     /// LoRA files that cannot be applied.
     #[error(transparent)]
     Lora(Box<crate::lora::LoraError>),
+    /// The device cannot be used; its `hint` says what to do.
+    #[error(transparent)]
+    Device(#[from] crate::session::DeviceError),
     /// ONNX Runtime refused a graph or failed to run it.
     #[error("ONNX Runtime failed on {network}: {detail}")]
     Network {
@@ -177,6 +180,7 @@ impl Error {
             Self::Runtime(error) => Some(error.hint()),
             Self::Lora(error) => error.hint(),
             Self::Onnx { fault, .. } => fault.hint().map(str::to_owned),
+            Self::Device(error) => Some(error.hint()),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
             Self::ForeignWeights { advice, .. } => Some(advice.clone()),
             _ => None,

@@ -34,6 +34,7 @@ pub mod repository;
 pub mod runtime;
 pub mod scheduler;
 pub mod select;
+pub mod selfcheck;
 pub mod session;
 pub mod tokenizer;
 pub mod weights;

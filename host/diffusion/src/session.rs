@@ -8,23 +8,32 @@
 //! The thread count, the number of lanes and the batch size leave the results bit-identical (tested).
 
 mod device;
+mod driver;
 mod environment;
+mod fault;
 mod lanes;
+mod placement;
 mod precision;
+mod provider;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 pub use device::{Device, UnknownDevice};
+pub use driver::{Driver, Gpu};
+pub use fault::{CudaVersion, DeviceError};
 pub(crate) use lanes::Lanes;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
+use placement::Placement;
+pub use placement::Placements;
 pub use precision::{Precision, UnknownPrecision};
 
 use crate::error::{Error, Result};
 use crate::lora::Adapters;
+use crate::runtime::RuntimeLibrary;
 use crate::weights::Weights;
 
 /// Loads the ONNX Runtime library that [`crate::runtime::find`] finds and starts it, as the first network would.
@@ -32,7 +41,37 @@ use crate::weights::Weights;
 /// # Errors
 /// [`Error::Runtime`] when none is found, [`Error::Library`] when the one found does not work.
 pub fn start_runtime() -> Result<()> {
-    environment::get(Device::Cpu).map(|_| ())
+    start_device(Device::Cpu)
+}
+
+/// Starts the runtime for a device, as the first network on it would: finds the library, asks the driver, loads what the
+/// provider needs.
+///
+/// # Errors
+/// [`Error::Runtime`] when no library is found, [`Error::Library`] when the one found does not work, [`Error::Device`] when
+/// the device cannot be used.
+pub fn start_device(device: Device) -> Result<()> {
+    environment::get(device).map(|_| ())
+}
+
+/// Whether the device runs networks in that format.
+///
+/// # Errors
+/// [`DeviceError::Precision`] where it does not.
+pub fn check_precision(device: Device, precision: Precision) -> Result<(), DeviceError> {
+    provider::check_precision(device, device.graph_precision(precision), precision)
+}
+
+/// The execution providers of the library in use, and of the plugins registered into it.
+#[must_use]
+pub fn providers() -> Vec<String> {
+    environment::providers()
+}
+
+/// The library in use, once something has been started.
+#[must_use]
+pub fn library() -> Option<RuntimeLibrary> {
+    environment::library()
 }
 
 /// How networks run.
@@ -44,8 +83,12 @@ pub struct SessionOptions {
     pub lanes: usize,
     /// Where the work is done.
     pub device: Device,
-    /// In which number format.
+    /// In which number format graphs and weights are.
     pub precision: Precision,
+    /// What OpenVINO, which reads `f32` graphs, may round to inside; nothing to the others.
+    pub rounding: Precision,
+    /// Is told which provider runs each network.
+    pub placements: Placements,
     /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
     /// otherwise a core less for those beside.
     pub spin: bool,
@@ -57,7 +100,16 @@ impl Default for SessionOptions {
     /// One call at a time on all cores of the CPU, in `f32`.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, lanes: 1, device: Device::Cpu, precision: Precision::F32, spin: true, adapters: Arc::default() }
+        Self {
+            threads,
+            lanes: 1,
+            device: Device::Cpu,
+            precision: Precision::F32,
+            rounding: Precision::F32,
+            placements: Placements::default(),
+            spin: true,
+            adapters: Arc::default(),
+        }
     }
 }
 
@@ -149,15 +201,11 @@ pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 
 /// The session of an ONNX file, whose weights may lie beside it.
 pub(crate) fn open_file(path: &Path, options: &SessionOptions) -> Result<Session> {
-    let environment = environment::get(options.device)?;
     let folder = path.parent().and_then(Path::to_str).unwrap_or_default();
-    let commit = || {
-        configure(SessionBuilder::new(&environment)?, options, folder)?
-            // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
-            .with_log_level(ort::logging::LogLevel::Fatal)?
-            .commit_from_file(path)
-    };
-    commit().map_err(|error| failed(&path.display().to_string(), error))
+    // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
+    open(&path.display().to_string(), folder, options, |builder| {
+        builder.with_log_level(ort::logging::LogLevel::Fatal)?.commit_from_file(path)
+    })
 }
 
 /// The session of an encoded graph whose weights lie below `folder`.
@@ -166,13 +214,37 @@ pub(crate) fn open_model(name: &str, model: &[u8], folder: &Path, options: &Sess
         folder: folder.to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
-    let environment = environment::get(options.device)?;
-    let commit = || configure(SessionBuilder::new(&environment)?, options, root)?.commit_from_memory(model);
-    commit().map_err(|error| failed(name, error))
+    open(name, root, options, |mut builder| builder.commit_from_memory(model))
+}
+
+/// A session on the device of the options, or an error: the runtime is not left to run on the CPU what it cannot run there.
+fn open(
+    name: &str,
+    folder: &str,
+    options: &SessionOptions,
+    commit: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
+) -> Result<Session> {
+    let device = options.device;
+    provider::check_precision(device, options.precision, options.rounding)?;
+    let environment = environment::get(device)?;
+    let builder = SessionBuilder::new(&environment).and_then(|builder| configure(builder, options, folder));
+    let builder = builder.map_err(|error| failed(name, error))?;
+    let builder = provider::register(builder, &environment, options)
+        .map_err(|error| DeviceError::Provider { device, why: error.to_string() })?;
+    let session = commit(builder).map_err(|error| failed(name, error))?;
+    let placed = if device == Device::Cpu {
+        device.provider_name().to_owned()
+    } else {
+        let placement = Placement::of(&session).map_err(|error| failed(name, error))?;
+        placement.check(name, device)?;
+        placement.to_string()
+    };
+    options.placements.record(name, placed);
+    Ok(session)
 }
 
 fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) -> ort::Result<SessionBuilder> {
-    let builder = builder
+    Ok(builder
         // Not for speed alone: below this level, convolutions of a batch of one depend on the number of threads.
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads.max(1))?
@@ -182,8 +254,7 @@ fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) ->
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
         .with_intra_op_spinning(options.spin)?
         .with_log_level(ort::logging::LogLevel::Error)?
-        .with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
-    options.device.register(builder)
+        .with_config_entry("session.model_external_initializers_file_folder_path", folder)?)
 }
 
 fn failed(network: &str, error: ort::Error) -> Error {

@@ -69,7 +69,21 @@ fn defaults_come_from_the_model_and_are_recorded() {
     );
     assert!(made.warnings.is_empty());
     let names: Vec<_> = model().info().environment.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["cpu", "device", "graphs", "lanes", "onnxruntime", "optimization", "threads", "together"]);
+    assert_eq!(
+        names,
+        [
+            "cpu",
+            "device",
+            "graphs",
+            "lanes",
+            "onnxruntime",
+            "optimization",
+            "precision",
+            "provider",
+            "threads",
+            "together"
+        ]
+    );
 }
 
 #[test]

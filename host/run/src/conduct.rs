@@ -11,13 +11,14 @@ use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
 use difftest_core::generate::GenerateError;
 use difftest_core::metric::AnyMetric;
 use difftest_core::plan::SuitePlan;
+use difftest_core::suite::ModelSpec;
 use difftest_diffusion::declared::DeclaredModels;
 use difftest_store::run_folder::{self, RunFolder};
 
 use crate::cancel::Cancel;
 use crate::collect::{Collector, Next, from_metric};
 use crate::describe;
-use crate::load::{Loaded, Loader};
+use crate::load::{self, Loaded, Loader};
 use crate::sets;
 use crate::stages::{self, Message, Stages};
 
@@ -113,7 +114,7 @@ pub fn conduct(
             cases: suites.iter().map(|s| s.plan.cases.len()).sum(),
         };
         let mut go_on = sink(started);
-        for suite in suites {
+        for suite in by_model(suites) {
             if go_on.is_ok() {
                 go_on = run_suite(suite, loader, options, cancel, &root, &mut sink);
             }
@@ -142,6 +143,23 @@ pub fn conduct(
     }
     listener(&finished);
     (if fatal.is_some() { Conclusion::Error } else { conclusion }, fatal)
+}
+
+/// Suites on the same model one after another, for only one model stays loaded; otherwise in their order.
+fn by_model(suites: &[SuiteRun]) -> Vec<&SuiteRun> {
+    let place = |suite: &SuiteRun| match &suite.plan.model {
+        ModelSpec::Diffusion(reference) => load::place(reference, &suite.folder),
+        ModelSpec::Images { folder, .. } => suite.folder.join(folder),
+    };
+    let mut ordered: Vec<(PathBuf, Vec<&SuiteRun>)> = Vec::new();
+    for suite in suites {
+        let place = place(suite);
+        match ordered.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, same)) => same.push(suite),
+            None => ordered.push((place, vec![suite])),
+        }
+    }
+    ordered.into_iter().flat_map(|(_, same)| same).collect()
 }
 
 fn run_suite(

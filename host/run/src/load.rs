@@ -1,6 +1,6 @@
 //! From names in a plan to a generator and metrics that are ready.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use difftest_core::event::{ErrorInfo, PromptOrigin};
@@ -31,7 +31,7 @@ pub struct Loader<'a> {
     kept: Arc<Kept>,
 }
 
-/// The last diffusion model, by folder, reference and LoRA files: suites on the same one share it, and so do runs that are given the same of
+/// The last diffusion model, by its [`place`] and LoRA files: suites on the same one share it, and so do runs that are given the same of
 /// this.
 #[derive(Default)]
 pub struct Kept(Mutex<Option<(String, Arc<dyn Generator>)>>);
@@ -112,7 +112,7 @@ impl<'a> Loader<'a> {
             }
             ModelSpec::Diffusion(reference) => {
                 let loras: Vec<_> = plan.loras.iter().map(|lora| (lora.path.clone(), lora.weight)).collect();
-                let key = format!("{}|{reference}|{loras:?}", base.display());
+                let key = format!("{}|{loras:?}", place(reference, base).display());
                 let mut open = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some((_, generator)) = open.as_ref().filter(|(opened, _)| *opened == key) {
                     return Ok(Arc::clone(generator));
@@ -147,6 +147,13 @@ impl<'a> Loader<'a> {
             }
         })
     }
+}
+
+/// What a reference to a diffusion model means, as far as that depends on where it is written: its folder, or the reference itself
+/// where it names none (a built-in model).
+pub(crate) fn place(reference: &str, base: &Path) -> PathBuf {
+    let folder = base.join(reference);
+    if folder.exists() { folder } else { PathBuf::from(reference) }
 }
 
 fn compares(metric: &AnyMetric) -> bool {

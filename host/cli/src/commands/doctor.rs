@@ -1,12 +1,15 @@
 //! `difftest doctor`: everything a run needs, checked; where something is missing, what to do.
 
+mod devices;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use difftest_diffusion::runtime::{self, Provider};
+use difftest_diffusion::runtime;
+use difftest_diffusion::session::{self, Device};
 use difftest_report::terminal::Verbosity;
 
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, Format};
 use crate::commands;
 use crate::environment;
 use crate::error::{CliError, Exit};
@@ -23,59 +26,76 @@ enum Finding {
 
 use Finding::{Bad, Good, Note};
 
+impl Finding {
+    /// Status, text and next step.
+    fn parts(&self) -> (&'static str, &str, Option<&str>) {
+        match self {
+            Good(text) => ("ok", text, None),
+            Note(text, next) => ("note", text, next.as_deref()),
+            Bad(text, next) => ("bad", text, Some(next)),
+        }
+    }
+}
+
 pub(crate) fn doctor(args: &DoctorArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    let mut checks: Vec<(&str, Finding)> = vec![("ONNX Runtime", onnx_runtime())];
-    checks.extend(devices());
+    let device = commands::device(&args.device)?;
+    // The device that is asked for comes first: its library serves the CPU too, and a process loads one.
+    let mut checks: Vec<(&str, Finding)> = vec![("ONNX Runtime", onnx_runtime(device))];
+    checks.extend(devices::all(device));
     checks.push(("builtin model", builtin_model()));
+    checks.push(("determinism", devices::determinism(device)));
     checks.extend(plugins(&args.plugins)?);
     checks.push(("toolchain", toolchain()));
     checks.extend(folders(commands::registry(&args.plugins, None)?.cache_folder()));
-    let mut exit = Exit::Success;
+    let bad = checks.iter().any(|(_, finding)| matches!(finding, Bad(..)));
+    match args.message_format {
+        Format::Human => print(&checks, ui)?,
+        Format::Json => ui.data(&format!("{:#}\n", json(&checks)))?,
+    }
+    Ok(if bad { Exit::Error } else { Exit::Success })
+}
+
+fn print(checks: &[(&str, Finding)], ui: &mut Ui) -> Result<(), CliError> {
     for (name, finding) in checks {
-        let (mark, text, next) = match finding {
-            Good(text) => ("ok  ", text, None),
-            Note(text, next) => ("note", text, next),
-            Bad(text, next) => {
-                exit = Exit::Error;
-                ("BAD ", text, Some(next))
-            }
-        };
-        if mark == "ok  " && ui.verbosity() == Verbosity::Quiet {
+        let (mark, text, next) = finding.parts();
+        if mark == "ok" && ui.verbosity() == Verbosity::Quiet {
             continue;
         }
-        ui.data(&format!("{mark}  {name:<14} {text}\n"))?;
+        let mark = if mark == "bad" { "BAD" } else { mark };
+        ui.data(&format!("{mark:<4}  {name:<15} {text}\n"))?;
         if let Some(next) = next {
-            ui.data(&format!("      {:<14} next: {next}\n", ""))?;
+            ui.data(&format!("      {:<15} next: {next}\n", ""))?;
         }
     }
-    Ok(exit)
+    Ok(())
 }
 
-fn onnx_runtime() -> Finding {
-    match runtime::find() {
-        Err(error) => Bad(error.to_string(), error.hint()),
-        Ok(found) => {
+/// `{"ok": ..., "checks": [{"name", "status": "ok" | "note" | "bad", "text", "next"}]}`.
+fn json(checks: &[(&str, Finding)]) -> serde_json::Value {
+    let checks: Vec<_> = checks
+        .iter()
+        .map(|(name, finding)| {
+            let (status, text, next) = finding.parts();
+            serde_json::json!({ "name": name, "status": status, "text": text, "next": next })
+        })
+        .collect();
+    let ok = checks.iter().all(|check| check["status"] != "bad");
+    serde_json::json!({ "ok": ok, "checks": checks })
+}
+
+fn onnx_runtime(device: Device) -> Finding {
+    if let Err(error) = session::start_device(device) {
+        let next = error.hint().unwrap_or_else(|| format!("difftest runtime install {}", device.install_name()));
+        return Bad(format!("device {device}: {error}"), next);
+    }
+    match session::library() {
+        None => Bad("nothing is loaded".into(), "difftest runtime install cpu".into()),
+        Some(found) => {
             let version = found.version.map_or_else(|| "of unknown version".to_owned(), |version| version.to_string());
-            match difftest_diffusion::session::start_runtime() {
-                Ok(()) => Good(format!("{version} ({}, {})", found.source, found.path.display())),
-                Err(error) => Bad(
-                    format!("{version} at {} does not load: {error}", found.path.display()),
-                    "difftest runtime install cpu".into(),
-                ),
-            }
+            let providers = session::providers().join(", ");
+            Good(format!("{version} ({}, {}) with {providers}", found.source, found.path.display()))
         }
     }
-}
-
-fn devices() -> Vec<(&'static str, Finding)> {
-    let mut found = vec![("device cpu", Good(format!("{} threads", environment::threads(None))))];
-    let accelerator = |provider: Provider| match runtime::find_for(provider) {
-        Ok(library) => Note(format!("library at {}; not probed", library.path.display()), None),
-        Err(_) => Note("no library".into(), Some(format!("difftest runtime install {provider}"))),
-    };
-    found.push(("device cuda", accelerator(Provider::Cuda)));
-    found.push(("device openvino", accelerator(Provider::OpenVino)));
-    found
 }
 
 fn builtin_model() -> Finding {

@@ -16,8 +16,9 @@ use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
 use difftest_core::suite::{LoraUse, ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
 use difftest_diffusion::declared::{DeclaredModels, Opened};
-use difftest_diffusion::pipeline::Options;
+use difftest_diffusion::pipeline::{Options, described};
 use difftest_diffusion::scheduler::Kind;
+use difftest_diffusion::session::{self, Device, UnknownDevice};
 use difftest_plugin::{Compiler, Limits, Registry};
 use difftest_run::catalog::{self, CLIP_SCORE, Catalog};
 
@@ -41,6 +42,22 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
         .map_err(|error| CliError::new("plugins", format!("difftest does not find its own program: {error}")))?;
     let notice = |name: &str| ui::note(&format!("compiling plugin {name} (first use; kept for later) ..."));
     Ok(registry.with_compiler(compiler).with_notice(notice))
+}
+
+/// Starts ONNX Runtime on the device, or says why it cannot.
+pub(crate) fn start_device(device: Device) -> Result<(), CliError> {
+    session::start_device(device).map_err(|error| {
+        let refused = CliError::new("device", format!("--device {device}: {}", described(&error)));
+        match error.hint() {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
+    })
+}
+
+/// What `--device` says.
+pub(crate) fn device(name: &str) -> Result<Device, CliError> {
+    name.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))
 }
 
 /// A suite and what it comes to.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use difftest_core::digest::Digest;
 use difftest_core::event::Event;
 use difftest_diffusion::declared::Opened;
-use difftest_diffusion::session::{Device, Precision, UnknownDevice};
+use difftest_diffusion::session::{self, Device, Precision, UnknownPrecision};
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
@@ -54,13 +54,22 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         },
     ));
     let registry = lock_file::keep(registry, args.pinning)?.with_stop(|| !CANCEL.may_continue());
-    let device =
-        args.device.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))?;
+    let device = commands::device(&args.device)?;
     let jobs = environment::threads(args.jobs);
     if args.jobs.is_some_and(|asked| usize::from(asked) > jobs) {
         ui.note(&format!("-j {jobs}: there are no more cores"));
     }
-    let engine = difftest_diffusion::pipeline::Options { device, threads: Some(jobs), ..Default::default() };
+    let engine = difftest_diffusion::pipeline::Options {
+        device,
+        precision: precision(args.precision.as_deref(), device)?,
+        threads: Some(jobs),
+        together: if matches!(device, Device::Cuda(_)) { usize::from(args.batch) } else { 1 },
+        ..Default::default()
+    };
+    // A device that cannot be used is one error before the run, not one for every image.
+    if device != Device::Cpu {
+        commands::start_device(device)?;
+    }
     stop_on_ctrl_c()?;
     PLANNING.store(true, Ordering::Relaxed);
     let finder = Finder::new(args.selection.offline, weights_for(device), ui);
@@ -163,6 +172,16 @@ fn rerun(args: &RunArgs) -> String {
         if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
     });
     quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// The format that was asked for, refused now where the device has none.
+fn precision(asked: Option<&str>, device: Device) -> Result<Option<Precision>, CliError> {
+    let Some(asked) = asked else { return Ok(None) };
+    let precision =
+        asked.parse().map_err(|error: UnknownPrecision| CliError::new("usage", format!("--precision: {error}")))?;
+    session::check_precision(device, precision)
+        .map_err(|error| CliError::new("usage", format!("--precision {precision}: {error}")).hint(error.hint()))?;
+    Ok(Some(precision))
 }
 
 /// Finds out now whether the results can be written where they were asked for, and that no suite is written over.

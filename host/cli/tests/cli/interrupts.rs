@@ -115,3 +115,67 @@ fn kill_leaves_whole_files() {
     }
     assert!(!env.path("results.json").exists(), "no results of a run that did not end");
 }
+
+/// Twenty prompts of ten seeds each, quick to make and slow enough to be met in the middle.
+#[cfg(unix)]
+fn two_hundred_cases() -> String {
+    let prompts: Vec<String> = ["red", "green", "blue", "yellow", "white"]
+        .iter()
+        .flat_map(|colour| ["circle", "square", "triangle", "cross"].map(|shape| format!("\"a {colour} {shape}\"")))
+        .collect();
+    format!(
+        "model = \"builtin:shapes\"\n[[test]]\nname = \"a\"\nprompts = [{}]\nseeds = [1,2,3,4,5,6,7,8,9,10]\nsteps = 4\n\
+         metrics = [\"image-stats/brightness\"]\n",
+        prompts.join(", ")
+    )
+}
+
+/// Digests of all images of a run, by case.
+#[cfg(unix)]
+fn images(env: &TestEnv, artifacts: &str) -> std::collections::BTreeMap<String, String> {
+    let run = env
+        .command()
+        .args(["run", "suite", "--output", "results.json", "--artifacts", artifacts, "--plugins"])
+        .arg(workspace().join("plugins"))
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    let results = env.results();
+    let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+    let text = |case: &Value, at: &str| case.pointer(at).unwrap().as_str().unwrap().to_owned();
+    cases
+        .iter()
+        .map(|case| {
+            let decoded = image::open(text(case, "/image/path")).unwrap().into_rgb8();
+            assert_eq!(decoded.dimensions(), (64, 64));
+            (text(case, "/id"), text(case, "/image/digest"))
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_started_again_after_a_kill_makes_the_images_of_one_that_was_not() {
+    let env = TestEnv::new();
+    env.write("suites/suite.toml", two_hundred_cases());
+    let whole = images(&env, "whole");
+    assert_eq!(whole.len(), 200);
+
+    // Any moment will do; which one it was is said, should it ever matter.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let wanted = 1 + (now.subsec_nanos() as usize / 1000) % 150;
+    let mut child = env
+        .command()
+        .args(["run", "suite", "-v", "--artifacts", "killed", "--plugins"])
+        .arg(workspace().join("plugins"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let seen = stderr.lines().map_while(Result::ok).filter(|line| line.contains(",seed=")).take(wanted).count();
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "killed after {wanted} cases");
+    assert_eq!(seen, wanted, "the run ended by itself");
+
+    assert_eq!(images(&env, "killed"), whole, "killed after {wanted} cases");
+}

@@ -113,3 +113,36 @@ fn no_runtime_or_a_wrong_one() {
     let output = env.command().args(["run", "suite"]).env("ORT_DYLIB_PATH", wrong).output();
     crate::env::finished(output.unwrap()).exits(2).says(&["libonnxruntime.so", "difftest runtime install"]);
 }
+
+#[test]
+fn images_that_do_not_fit_into_memory_are_refused_before_anything_is_loaded() {
+    let env = TestEnv::new();
+    let suite = SUITE.replace("steps = 2", "steps = 2\nsize = 8192");
+    env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{suite}"));
+    env.run(&["run", "suite"]).exits(2).says(&[
+        "8192x8192",
+        "need about",
+        "free",
+        "would fit",
+        "DIFFTEST_NO_MEMORY_CHECK",
+    ]);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
+    let env = TestEnv::new();
+    let words = "red ".repeat(80);
+    let suite = |policy: &str| {
+        format!(
+            "model = \"builtin:shapes\"\n[[test]]\nname = \"a\"\nprompts = [\"{words}square\"]\nseeds = [1]\nsteps = 1\n\
+             metrics = [\"image-stats/brightness\"]\n{policy}\n"
+        )
+    };
+    let plugins = crate::env::workspace().join("plugins");
+    let run = || env.run(&["run", "suite", "-v", "--output", "results.json", "--plugins", plugins.to_str().unwrap()]);
+    env.write("suites/suite.toml", suite(""));
+    run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
+    env.write("suites/suite.toml", suite("long_prompt = \"error\""));
+    run().exits(2).says(&["prompt cut at 75 tokens", "shorten the prompt"]);
+    assert_eq!(env.results().pointer("/suites/0/tests/0/verdict").unwrap(), "error");
+}

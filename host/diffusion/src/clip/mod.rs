@@ -131,7 +131,7 @@ impl Clip {
         let description = description.clone();
         let tokenizer = ClipTokenizer::load(repository.folder())?;
         // It embeds while the next images are being made: its threads must not wait at the expense of theirs.
-        let session = SessionOptions { spin: false, ..options.session(1) };
+        let session = SessionOptions { spin: false, ..options.scoring_session() };
         let model = ClipModel::load(repository.folder(), &session)?;
         let mismatch = |what, left, right| Err(ClipError::Mismatch { what, left, right });
         if preprocess.crop as usize != model.image_size() {

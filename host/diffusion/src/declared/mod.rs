@@ -181,7 +181,7 @@ impl Models for DeclaredModels {
                 format!("model `{name}` is a CLIP model; only an ONNX graph (`.onnx`) can be computed by itself");
             return Err(ModelError::NotFound(message));
         }
-        let open = || OnnxGraph::open(&self.base.join(&model.reference), &self.options.session(1));
+        let open = || OnnxGraph::open(&self.base.join(&model.reference), &self.options.scoring_session());
         let explain = |error: OnnxGraphError| ModelError::Failed(format!("model `{name}`: {error}"));
         Ok(self.opened.graphs.get(&self.base, &model.reference, open, explain)?)
     }

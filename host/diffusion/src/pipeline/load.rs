@@ -11,7 +11,7 @@ use crate::lora::LoraError;
 use crate::models::{Unet, VaeDecoder};
 use crate::repository::{Repository, RepositoryError};
 use crate::scheduler::SchedulerError;
-use crate::session::{Device, SessionOptions, joined};
+use crate::session::{Device, Precision, SessionOptions, joined};
 use crate::tokenizer::TokenizerError;
 
 /// A UNet file up to this size runs as several lanes of one thread each: its operations are too small to share among threads.
@@ -23,6 +23,8 @@ const SMALL: u64 = 64 << 20;
 pub struct Options {
     /// Where the networks run.
     pub device: Device,
+    /// In which number format; what suits the device where not given.
+    pub precision: Option<Precision>,
     /// Threads for everything together; all cores where not given.
     pub threads: Option<usize>,
     /// Images at the same time; chosen by the model's size where not given.
@@ -36,10 +38,29 @@ impl Options {
         self.threads.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1)
     }
 
+    /// The format that networks run in.
+    pub fn precision(&self) -> Precision {
+        self.precision.unwrap_or(self.device.default_precision())
+    }
+
     /// For networks in `lanes` that share the threads. Lanes compete for the cores, so only a lone one spins.
     pub(crate) fn session(&self, lanes: usize) -> SessionOptions {
         let threads = (self.threads() / lanes).max(1);
-        SessionOptions { threads, lanes, device: self.device, spin: lanes == 1, ..SessionOptions::default() }
+        SessionOptions {
+            threads,
+            lanes,
+            device: self.device,
+            precision: self.device.graph_precision(self.precision()),
+            rounding: self.precision(),
+            spin: lanes == 1,
+            ..SessionOptions::default()
+        }
+    }
+
+    /// The same for networks that score: always `f32`, because a score must not depend on how images are made.
+    pub(crate) fn scoring_session(&self) -> SessionOptions {
+        let options = Self { precision: Some(Precision::F32), ..*self };
+        options.session(1)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `settings` | a test's settings with the model's filled in |
 //! | `text`, `embeddings` | prompts to embeddings, encoders dropped when they are done |
 //! | `load` | networks that fit together |
+//! | `memory` | how much of it that takes |
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
 //!
@@ -22,6 +23,7 @@
 mod embeddings;
 mod family;
 pub(crate) mod load;
+mod memory;
 mod model;
 mod pixels;
 mod record;
@@ -40,13 +42,14 @@ use serde_json::Value;
 pub use self::family::Family;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
+pub use self::memory::UNCHECKED;
 use self::model::Model;
 pub use self::sampling::Observation;
 use self::text::Texts;
 pub use self::text::{Embedding, TextError};
 use crate::lora::{Adapters, Component};
 use crate::models::Unet;
-use crate::session::SessionOptions;
+use crate::session::{Device, SessionOptions};
 
 /// A pipeline of the Stable Diffusion family. Its files are checked and hashed when it is opened, its networks are loaded when
 /// the first image is made.
@@ -55,8 +58,7 @@ pub struct StableDiffusion {
     model: Model,
     texts: Texts,
     options: Options,
-    lanes: usize,
-    adapters: Arc<Adapters>,
+    session: SessionOptions,
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
 }
@@ -92,8 +94,7 @@ impl StableDiffusion {
             model,
             texts,
             options: *options,
-            lanes,
-            adapters,
+            session,
             networks: OnceLock::new(),
             loading: Mutex::new(()),
         })
@@ -129,15 +130,40 @@ impl StableDiffusion {
         self.model.family
     }
 
+    /// On other devices than the CPU, every image says which provider has run which network.
+    fn name_providers(&self, images: &mut [Result<Generated, GenerateError>]) {
+        if self.options.device == Device::Cpu {
+            return;
+        }
+        let placed = self.session.placements.list();
+        let placed: Vec<_> = placed.into_iter().map(|(network, nodes)| format!("{network}: {nodes}")).collect();
+        let attribute = ("providers".to_owned(), placed.join("; "));
+        for image in images.iter_mut().flatten() {
+            image.attributes.push(attribute.clone());
+            image.attributes.sort_unstable();
+        }
+    }
+
     fn networks(&self) -> Result<&Networks, LoadError> {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(networks) = self.networks.get() {
             return Ok(networks);
         }
-        let adapters = Arc::clone(&self.adapters);
-        let session = SessionOptions { adapters, ..self.options.session(self.lanes) };
-        let networks = Networks::load(&self.model, &self.texts, &session)?;
+        let networks = Networks::load(&self.model, &self.texts, &self.session)?;
         Ok(self.networks.get_or_init(|| networks))
+    }
+
+    /// Refuses images that do not fit into memory, unless the networks are loaded already: then what they take is not free.
+    fn check_memory(&self, requests: &[Request]) -> Result<(), GenerateError> {
+        let free = memory::free().filter(|_| self.options.device == Device::Cpu && self.networks.get().is_none());
+        let Some(free) = free else { return Ok(()) };
+        let Model { repository, family, shape, .. } = &self.model;
+        let sizes = memory::Sizes::read(repository, *family, shape.upscale, self.texts.are_dropped());
+        let mut last = None;
+        for request in requests.iter().filter(|request| last.replace(&request.settings) != Some(&request.settings)) {
+            sizes.check(&self.model.settings(&request.settings)?, self.lanes(), free)?;
+        }
+        Ok(())
     }
 
     /// The embedding of a prompt, and what a person should know about it.
@@ -163,8 +189,11 @@ impl StableDiffusion {
         match prepared {
             Ok((settings, networks)) => {
                 let together = self.options.together.max(1);
-                sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, together }
-                    .run(requests, progress, observe)
+                let mut images =
+                    sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, together }
+                        .run(requests, progress, observe);
+                self.name_providers(&mut images);
+                images
             }
             Err(error) => vec![Err(error); requests.len()],
         }
@@ -177,7 +206,7 @@ impl Generator for StableDiffusion {
     }
 
     fn lanes(&self) -> usize {
-        self.lanes
+        self.session.lanes
     }
 
     fn resolve(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
@@ -190,6 +219,7 @@ impl Generator for StableDiffusion {
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), GenerateError> {
         let requests: Vec<Request> = requests.collect();
+        self.check_memory(&requests)?;
         let mut texts = Vec::new();
         for request in &requests {
             let settings = self.model.settings(&request.settings)?;

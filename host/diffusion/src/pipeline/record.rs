@@ -29,7 +29,7 @@ pub(super) fn info(
 
 /// Everything about the machine that images may depend on, and what they do not depend on but people ask for; sorted by name.
 fn environment(options: &Options, lanes: usize) -> Vec<(String, String)> {
-    let library = runtime::find().ok().and_then(|library| library.version);
+    let library = runtime::find_for(options.device.provider()).ok().and_then(|library| library.version);
     [
         ("cpu", cpu()),
         ("device", options.device.to_string()),
@@ -37,6 +37,8 @@ fn environment(options: &Options, lanes: usize) -> Vec<(String, String)> {
         ("lanes", lanes.to_string()),
         ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
         ("optimization", "all".to_owned()),
+        ("precision", options.precision().to_string()),
+        ("provider", options.device.provider_name().to_owned()),
         ("threads", options.threads().to_string()),
         ("together", options.together.max(1).to_string()),
     ]

@@ -67,16 +67,18 @@ impl Model {
     /// [`Model::settings`] for the record of a test, with what follows from them.
     pub(super) fn describe(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
         let resolved = self.settings(settings)?;
-        let scheduler =
-            self.scheduler.scheduler(resolved.kind, resolved.steps).map_err(|error| failed("settings", &error))?;
+        let mut scheduler =
+            self.scheduler.describe(resolved.kind, resolved.steps).map_err(|error| failed("settings", &error))?;
         let mut fields = vec![
             ("clip_skip", json!(resolved.clip_skip)),
             ("guidance", json!(resolved.guidance)),
             ("noise", json!(resolved.noise.to_string())),
-            ("scheduler", json!(resolved.kind.name())),
+            ("scheduler", scheduler["name"].take()),
+            ("scheduler_class", scheduler["class"].take()),
+            ("scheduler_config", scheduler["config"].take()),
             ("size", json!([resolved.width, resolved.height])),
             ("steps", json!(resolved.steps)),
-            ("timesteps", json!(scheduler.timesteps())),
+            ("timesteps", scheduler["timesteps"].take()),
         ];
         if let Some(defaults) = resolved.defaults {
             fields.push(("defaults", json!(defaults.of)));

@@ -99,6 +99,11 @@ impl Texts {
         Ok(Self { family, encoders, known: Embeddings::default(), drop_when_done })
     }
 
+    /// Whether the encoders are let go once a run's prompts are encoded.
+    pub(super) fn are_dropped(&self) -> bool {
+        self.drop_when_done
+    }
+
     /// Tokens of a prompt and width of each, as the denoiser takes them.
     pub(super) fn shape(&self) -> [usize; 2] {
         let length = self.encoders.first().map_or(0, |encoder| encoder.network.length());

@@ -62,8 +62,19 @@ impl RuntimeLibrary {
     /// Whether it can use the provider, judged by the files beside it.
     #[must_use]
     pub fn provides(&self, provider: Provider) -> bool {
+        self.companion(provider).is_none_or(|companion| companion.is_file())
+    }
+
+    /// Where the file that makes it able to use the provider has to lie; `None` where there is no such file.
+    pub(crate) fn companion(&self, provider: Provider) -> Option<PathBuf> {
+        Some(self.folder().join(provider.companion()?))
+    }
+
+    /// The folder of the file behind all links.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        provider.companion().is_none_or(|companion| real.with_file_name(companion).is_file())
+        real.parent().map(Path::to_owned).unwrap_or_default()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ort::ep;
-use ort::session::builder::SessionBuilder;
+use super::Precision;
+use crate::runtime::Provider;
 
 /// A device, as `--device` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -16,7 +16,7 @@ pub enum Device {
     Cuda(i32),
     /// Apple's Core ML.
     CoreMl,
-    /// Intel's OpenVINO, on the device it chooses.
+    /// Intel's OpenVINO, on the processor.
     OpenVino,
 }
 
@@ -55,20 +55,46 @@ impl fmt::Display for Device {
 }
 
 impl Device {
-    /// Registers what the device needs; a runtime without it is an error, never a silent run on the CPU.
-    pub(super) fn register(self, builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-        let provider = match self {
-            Self::Cpu => return Ok(builder),
-            Self::Cuda(number) => ep::CUDA::default()
-                .with_device_id(number)
-                // Both defaults trade repeatable results for speed.
-                .with_tf32(false)
-                .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
-                .build(),
-            Self::CoreMl => ep::CoreML::default().with_model_format(ep::coreml::ModelFormat::MLProgram).build(),
-            Self::OpenVino => ep::OpenVINO::default().build(),
-        };
-        Ok(builder.with_execution_providers([provider.error_on_failure()])?)
+    /// What ONNX Runtime calls the part of it that works there.
+    #[must_use]
+    pub fn provider_name(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPUExecutionProvider",
+            Self::Cuda(_) => "CUDAExecutionProvider",
+            Self::CoreMl => "CoreMLExecutionProvider",
+            Self::OpenVino => "OpenVINOExecutionProvider",
+        }
+    }
+
+    /// The install that brings what it needs; on macOS the plain library holds Core ML.
+    pub(crate) fn provider(self) -> Provider {
+        match self {
+            Self::Cpu | Self::CoreMl => Provider::Cpu,
+            Self::Cuda(_) => Provider::Cuda,
+            Self::OpenVino => Provider::OpenVino,
+        }
+    }
+
+    /// What `difftest runtime install` calls what it needs.
+    #[must_use]
+    pub fn install_name(self) -> String {
+        self.provider().to_string()
+    }
+
+    /// The format that networks run in where none is asked for: half on a GPU, which is made for it, `f32` elsewhere.
+    #[must_use]
+    pub fn default_precision(self) -> Precision {
+        match self {
+            Self::Cuda(_) => Precision::F16,
+            Self::Cpu | Self::CoreMl | Self::OpenVino => Precision::F32,
+        }
+    }
+
+    /// The format that graphs and weights have for networks that run in `asked`. OpenVINO reads `f32` graphs and rounds
+    /// by itself, as it is told.
+    #[must_use]
+    pub fn graph_precision(self, asked: Precision) -> Precision {
+        if self == Self::OpenVino { Precision::F32 } else { asked }
     }
 }
 

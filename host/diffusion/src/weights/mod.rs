@@ -143,6 +143,12 @@ impl Weights {
         self.files.iter().map(|file| file.path.as_path())
     }
 
+    /// Values of all tensors whose names `wanted` takes.
+    pub fn values(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let tensors = self.tensors.iter().filter(|(name, _)| wanted(name));
+        tensors.map(|(_, entry)| entry.shape.iter().map(|&dim| dim as u64).product::<u64>()).sum()
+    }
+
     /// Whether a tensor of this name exists.
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)

@@ -53,9 +53,9 @@ pub(super) fn pictures_suite(environment: &Environment<'_>) -> Result<PathBuf, F
     Ok(path)
 }
 
-/// A folder with a random UNet in diffusers' layout, an input for it, and torch's answer.
-pub(super) fn unet(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
-    kept(environment, "sd15-unet", |path| step::run(environment.python("unet.py", 2).arg("make").arg(path)))
+/// A folder with a random network of `kind`, as `networks.py` makes it: weights, an input, and torch's answer.
+pub(super) fn network(environment: &Environment<'_>, name: &str, kind: &str) -> Result<PathBuf, Failure> {
+    kept(environment, name, |path| step::run(environment.python("networks.py", 2).args(["make", kind]).arg(path)))
 }
 
 /// Steps, guidance, and cases that the model was trained for.

@@ -1,5 +1,5 @@
-//! The measurements (a) to (e): which sides run, what must agree between them, and what the table says. Those of the plugin
-//! platform, (f) to (k), are in [`super::plugins`].
+//! The measurements (a) to (d): which sides run, what must agree between them, and what the table says. Those of large networks,
+//! (e) and (l) to (n), are in [`super::networks`], those of the plugin platform, (f) to (k), in [`super::plugins`].
 
 use std::fs;
 use std::path::Path;
@@ -8,17 +8,15 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::inputs::{self, IMAGES, SIDE};
-use super::plugins;
 use super::sample::{Samples, Side, interleave};
 use super::table::{Row, Target, Unit};
+use super::{networks, plugins};
 use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
 const SCORE_TOLERANCE: f64 = 1e-9;
 /// Share of bytes that must be within one level between our images and diffusers'.
 const ALIKE: f64 = 0.99;
-/// Largest difference between our UNet and torch's, as a share of the largest value.
-const UNET_TOLERANCE: f64 = 1e-3;
 
 /// Rows of the table, and every single run behind them.
 pub(super) struct Measured {
@@ -37,6 +35,9 @@ pub(super) fn title(measurement: char) -> &'static str {
         'h' => "(h) phash in the sandbox, against ImageHash",
         'i' => "(i) two threads against one",
         'k' => "(k) memory over 10,000 cases",
+        'l' => "(l) a VAE decoder of Stable Diffusion 1.5's size, against torch",
+        'm' => "(m) CLIP ViT-L/14 on 8 images, against torch",
+        'n' => "(n) from nothing to the first step of that UNet, whole process, against diffusers",
         _ => "(e) a UNet of Stable Diffusion 1.5's size, against torch",
     }
 }
@@ -52,7 +53,10 @@ pub(super) fn measure(measurement: char, environment: &Environment<'_>, repeats:
         'h' => plugins::phash(environment, repeats),
         'i' => plugins::threads(environment, repeats),
         'k' => plugins::memory(environment, repeats),
-        _ => unet(environment, repeats),
+        'l' => networks::vae(environment, repeats),
+        'm' => networks::clip(environment, repeats),
+        'n' => networks::first_step(environment, repeats),
+        _ => networks::unet(environment, repeats),
     }
 }
 
@@ -161,44 +165,6 @@ fn list(environment: &Environment<'_>, repeats: usize) -> Result<Measured, Failu
     let what = "`list` on a suite of 10,000 cases, whole process".to_owned();
     let rows =
         vec![Row { measurement: 'd', what, unit: Unit::Seconds, ours, theirs: None, target: Target::Under(0.1) }];
-    Ok(Measured { rows, samples: all(&samples) })
-}
-
-fn unet(environment: &Environment<'_>, repeats: usize) -> Result<Measured, Failure> {
-    const THREADS: &str = "2";
-    /// Steps of each process, after the first, which pays for what later ones find ready.
-    const STEPS: &str = "2";
-    let folder = inputs::unet(environment)?;
-    let sides = [
-        Side::new("difftest", || {
-            let mut command = environment.ours();
-            command.arg("unet").arg(&folder).args([THREADS, STEPS]);
-            command
-        }),
-        Side::new("torch", || {
-            let mut command = environment.python("unet.py", 2);
-            command.arg("run").arg(&folder).args([THREADS, STEPS]);
-            command
-        }),
-    ];
-    let samples = interleave(&sides, repeats)?;
-    let difference = samples[0].of("largest_difference")?.max / samples[0].of("largest_value")?.min;
-    if difference.is_nan() || difference > UNET_TOLERANCE {
-        return Err(Failure::new(format!(
-            "the UNets disagree by {difference:e} of the largest value: nothing to compare"
-        )));
-    }
-    let pair = [&samples[0], &samples[1]];
-    let rows = vec![
-        row(
-            'e',
-            "one step at 64x64 latents, against torch".to_owned(),
-            "step_seconds",
-            pair,
-            Target::TimesAtMost(1.1),
-        )?,
-        row('e', "peak memory, against torch".to_owned(), "peak_bytes", pair, Target::TimesAtMost(1.0))?,
-    ];
     Ok(Measured { rows, samples: all(&samples) })
 }
 

@@ -1,7 +1,7 @@
 //! difftest against the Python tools people use today, side by side on this machine.
 //!
 //! ```text
-//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (k) -> table on stdout, report.json
+//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (n) -> table on stdout, report.json
 //! ```
 //!
 //! Rules of the comparison: both sides get the same bytes and the same threads, and are checked to give the same answer; each
@@ -11,6 +11,7 @@
 mod environment;
 mod inputs;
 mod measurements;
+mod networks;
 mod plugins;
 mod sample;
 mod table;
@@ -41,13 +42,17 @@ Measurements (all of them where none is named):
   h  pHash of 1,000 PNG files of 512x512, decoding included, on two threads as it runs, and on one, against ImageHash (one)
   i  five metrics on those files with -j 2, against -j 1
   k  resident memory over 10,000 cases of one plugin
+  l  VAE decoding at 512x512 at Stable Diffusion 1.5's size, against torch, two threads
+  m  CLIP ViT-L/14 on 8 images, against transformers' CLIPModel, two threads
+  n  from nothing to the first step of (e)'s UNet, start of the program included, against diffusers, two threads
 
 Options:
   --repeats N    How often each side runs; the middle one counts  [default: 5]
   --python PATH  A Python that has the packages of host/xtask/bench/requirements.txt, instead of an environment of the
                  bench's own in target/bench/venv, which takes some gigabytes
 
-The table goes to stdout, every single measurement to target/bench/report.json. (e) keeps a model of 3.4 GB in target/bench.
+The table goes to stdout, every single measurement to target/bench/report.json. (e), (l) and (m) keep models of 3.4, 0.3 and 1.7 GB
+in target/bench, and measure the rate of large matrix products beside the networks.
 A target that is missed is marked in the table; the exit code stays 0, since a busy machine is no fault of the code.";
 
 /// What the command line asks for.
@@ -105,12 +110,14 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" => options.measurements.extend(word.chars()),
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" => {
+                options.measurements.extend(word.chars())
+            }
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghik".chars().collect();
+        options.measurements = "abcdefghiklmn".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();

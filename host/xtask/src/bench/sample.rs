@@ -76,6 +76,11 @@ impl Spread {
         Some(Self { median, min, max })
     }
 
+    /// So much work in these times, per second.
+    pub(super) fn rate(self, work: f64) -> Self {
+        Self { median: work / self.median, min: work / self.max, max: work / self.min }
+    }
+
     pub(super) fn to_json(self) -> Value {
         json!({ "median": self.median, "min": self.min, "max": self.max })
     }

@@ -8,7 +8,7 @@ use super::sample::Spread;
 
 /// One line: a quantity on both sides, their ratio, and what it should be.
 pub(super) struct Row {
-    /// `a` to `k`.
+    /// `a` to `n`.
     pub(super) measurement: char,
     /// What is measured, and against what.
     pub(super) what: String,
@@ -24,6 +24,8 @@ pub(super) struct Row {
 pub(super) enum Unit {
     Seconds,
     Bytes,
+    /// Floating-point operations in a second.
+    Flops,
 }
 
 /// What is wanted of a row.
@@ -91,6 +93,7 @@ impl Unit {
         match self {
             Self::Seconds => "seconds",
             Self::Bytes => "bytes",
+            Self::Flops => "operations per second",
         }
     }
 
@@ -99,6 +102,7 @@ impl Unit {
             Self::Seconds if number < 1.0 => format!("{:.1} ms", number * 1e3),
             Self::Seconds => format!("{number:.2} s"),
             Self::Bytes => format!("{:.0} MB", number / 1e6),
+            Self::Flops => format!("{:.0} GFLOP/s", number / 1e9),
         }
     }
 
