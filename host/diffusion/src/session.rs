@@ -7,6 +7,7 @@
 //!
 //! The thread count, the number of lanes and the batch size leave the results bit-identical (tested).
 
+mod binding;
 mod device;
 mod driver;
 mod environment;
@@ -14,12 +15,14 @@ mod fault;
 mod lanes;
 mod placement;
 mod precision;
+mod probe;
 mod provider;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
+pub(crate) use binding::Fixed;
 pub use device::{Device, UnknownDevice};
 pub use driver::{Driver, Gpu};
 pub use fault::{CudaVersion, DeviceError};
@@ -45,13 +48,14 @@ pub fn start_runtime() -> Result<()> {
 }
 
 /// Starts the runtime for a device, as the first network on it would: finds the library, asks the driver, loads what the
-/// provider needs.
+/// provider needs. On another device than the CPU it also computes something there.
 ///
 /// # Errors
 /// [`Error::Runtime`] when no library is found, [`Error::Library`] when the one found does not work, [`Error::Device`] when
 /// the device cannot be used.
 pub fn start_device(device: Device) -> Result<()> {
-    environment::get(device).map(|_| ())
+    environment::get(device)?;
+    if device == Device::Cpu { Ok(()) } else { probe::run(device) }
 }
 
 /// Whether the device runs networks in that format.
@@ -87,6 +91,8 @@ pub struct SessionOptions {
     pub precision: Precision,
     /// What OpenVINO, which reads `f32` graphs, may round to inside; nothing to the others.
     pub rounding: Precision,
+    /// Whether inputs that stay the same from call to call are kept on the device: pays where it has memory of its own.
+    pub bind: bool,
     /// Is told which provider runs each network.
     pub placements: Placements,
     /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
@@ -106,6 +112,7 @@ impl Default for SessionOptions {
             device: Device::Cpu,
             precision: Precision::F32,
             rounding: Precision::F32,
+            bind: false,
             placements: Placements::default(),
             spin: true,
             adapters: Arc::default(),
@@ -114,6 +121,7 @@ impl Default for SessionOptions {
 }
 
 /// An input of a call.
+#[derive(Clone, Copy)]
 pub(crate) struct Input<'d> {
     pub(crate) name: &'static str,
     pub(crate) shape: &'d [usize],
@@ -121,6 +129,7 @@ pub(crate) struct Input<'d> {
 }
 
 /// The values of an input.
+#[derive(Clone, Copy)]
 pub(crate) enum Data<'d> {
     F32(&'d [f32]),
     I64(&'d [i64]),
@@ -130,6 +139,7 @@ pub(crate) enum Data<'d> {
 pub(crate) struct Network {
     name: String,
     lanes: Lanes,
+    bind: bool,
 }
 
 impl std::fmt::Debug for Network {
@@ -151,7 +161,23 @@ impl Network {
             // Damaged weights are the better explanation of whatever the runtime says.
             joined(finite).and(sessions)
         })?;
-        Ok(Self { name: name.to_owned(), lanes: Lanes::new(sessions) })
+        Ok(Self { name: name.to_owned(), lanes: Lanes::new(sessions), bind: options.bind })
+    }
+
+    /// Runs one call of which some inputs are the same in other calls; returns the values of its first output.
+    pub(crate) fn run_under(&self, fixed: &Fixed<'_>, moving: &[Input<'_>], expected: usize) -> Result<Vec<f32>> {
+        if !self.bind {
+            let inputs: Vec<Input<'_>> = moving.iter().chain(fixed.inputs).copied().collect();
+            return self.run(&inputs, expected);
+        }
+        let values = self.lanes.with_bound(|session, bound| bound.run(session, fixed, moving));
+        let values = values.map_err(|error| failed(&self.name, error))?;
+        if values.len() == expected { Ok(values) } else { Err(self.wrong_length(expected, values.len())) }
+    }
+
+    fn wrong_length(&self, expected: usize, found: usize) -> Error {
+        let detail = format!("expected {expected} values, got {found}");
+        Error::Network { network: self.name.clone(), detail }
     }
 
     /// Runs one call; returns the values of its only output, which the caller knows the shape of.
@@ -185,8 +211,7 @@ impl Network {
         for (output, (found, expected)) in found.iter_mut().zip(expected).enumerate() {
             let (_, data) = outputs[output].try_extract_tensor::<f32>().map_err(failed)?;
             if data.len() != expected {
-                let detail = format!("expected {expected} values, got {}", data.len());
-                return Err(Error::Network { network: self.name.clone(), detail });
+                return Err(self.wrong_length(expected, data.len()));
             }
             *found = data.to_vec();
         }

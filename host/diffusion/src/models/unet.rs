@@ -11,7 +11,7 @@ use super::check_size;
 use crate::error::Result;
 use crate::graph::unet::{UnetConfig, text_width, unet, unet_text};
 use crate::lora::{Adapters, Component};
-use crate::session::{Data, Input, Network, SessionOptions};
+use crate::session::{Data, Fixed, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
 /// The name of its weight files.
@@ -129,7 +129,7 @@ impl Unet {
             0 => [self.text.run(&inputs, expected)?, Vec::new()],
             width => self.text.run_all(&inputs, [expected, count * width])?,
         };
-        Ok(ProjectedTexts { count, length, values, conditions })
+        Ok(ProjectedTexts::new(count, length, values, conditions))
     }
 
     /// Predicts for `sample` of `shape` `[batch, in_channels, height, width]` at one `timestep`, under `prompt_embeds`
@@ -167,9 +167,11 @@ impl Unet {
         let time = waves.features(timestep);
         let conditions = self.config.conditions_width();
         check_size("conditions of the texts", texts.count * conditions, texts.conditions.len())?;
-        let inputs = [
+        let moving = [
             Input { name: "sample", shape: &[images, in_channels, rows, columns], data: Data::F32(sample) },
             Input { name: "time", shape: &[1, time.len()], data: Data::F32(&time) },
+        ];
+        let inputs = [
             Input {
                 name: "text",
                 shape: &[texts.count, texts.length, self.text_width],
@@ -177,12 +179,13 @@ impl Unet {
             },
             Input { name: "conditions", shape: &[texts.count, conditions], data: Data::F32(&texts.conditions) },
         ];
-        let inputs = if conditions > 0 { &inputs[..] } else { &inputs[..3] };
+        let inputs = if conditions > 0 { &inputs[..] } else { &inputs[..1] };
+        let fixed = Fixed { key: texts.key, inputs };
         let expected = texts.count * out_channels * rows * columns;
         if [rows, columns].iter().all(|side| side % self.config.alignment() == 0) {
-            self.aligned.run(inputs, expected)
+            self.aligned.run_under(&fixed, &moving, expected)
         } else {
-            self.any_size()?.run(inputs, expected)
+            self.any_size()?.run_under(&fixed, &moving, expected)
         }
     }
 

@@ -52,6 +52,7 @@ impl Options {
             device: self.device,
             precision: self.device.graph_precision(self.precision()),
             rounding: self.precision(),
+            bind: matches!(self.device, Device::Cuda(_)),
             spin: lanes == 1,
             ..SessionOptions::default()
         }

@@ -1,5 +1,7 @@
 //! What the denoiser is told beside its image: texts, and what belongs to them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::error::{Error, Result};
 use crate::graph::unet::{UnetConfig, guidance_features};
 use crate::models::check_size;
@@ -17,6 +19,8 @@ pub struct Added<'a> {
 /// Texts as the denoiser reads them: the keys and values of all its layers. They serve for all steps.
 #[derive(Debug, Clone)]
 pub struct ProjectedTexts {
+    /// Different for different values: by it a device knows what it has already.
+    pub(super) key: u64,
     pub(super) count: usize,
     pub(super) length: usize,
     pub(super) values: Vec<f32>,
@@ -25,6 +29,11 @@ pub struct ProjectedTexts {
 }
 
 impl ProjectedTexts {
+    pub(super) fn new(count: usize, length: usize, values: Vec<f32>, conditions: Vec<f32>) -> Self {
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        Self { key: KEYS.fetch_add(1, Ordering::Relaxed), count, length, values, conditions }
+    }
+
     /// Number of texts.
     pub fn count(&self) -> usize {
         self.count
@@ -35,7 +44,7 @@ impl ProjectedTexts {
     /// # Errors
     /// Nothing to join, or texts of different lengths or for different networks.
     pub fn concat(parts: &[&Self]) -> Result<Self> {
-        let mut joined = Self { count: 0, length: 0, values: Vec::new(), conditions: Vec::new() };
+        let mut joined = Self::new(0, 0, Vec::new(), Vec::new());
         for part in parts {
             if joined.count > 0 {
                 let width = |texts: &Self| texts.values.len() / (texts.count * texts.length).max(1);
