@@ -72,7 +72,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     stop_on_ctrl_c()?;
     PLANNING.store(true, Ordering::Relaxed);
-    let finder = Finder::new(args.selection.offline, weights_for(device), ui);
+    let finder = Finder::new(args.selection.offline, device.graph_precision(engine.precision()), ui);
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
@@ -142,14 +142,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     terminal.exit_line(exit as u8);
     Ok(exit)
-}
-
-/// Which weights to fetch where a model has several: a GPU computes in half precision, everything else in single.
-fn weights_for(device: Device) -> Precision {
-    match device {
-        Device::Cuda(_) => Precision::F16,
-        Device::Cpu | Device::CoreMl | Device::OpenVino => Precision::F32,
-    }
 }
 
 /// This run's command up to the `-k` that a reader would add to see one of its tests again.

@@ -32,7 +32,7 @@ const WORK: [&str; 13] = [
 
 /// Nodes of one graph by provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Placement {
+pub(super) struct Placement {
     /// Provider to operator to number of nodes.
     nodes: BTreeMap<String, BTreeMap<String, usize>>,
 }
