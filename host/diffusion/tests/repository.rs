@@ -110,7 +110,7 @@ fn other_kinds_of_model_are_refused_by_name() {
 fn references_that_are_no_folders_say_what_to_do() {
     let error = Repository::stable_diffusion("runwayml/stable-diffusion-v1-5", &models()).unwrap_err();
     assert!(matches!(error, RepositoryError::HubId { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("hf download runwayml/stable-diffusion-v1-5"));
+    assert!(error.hint().unwrap().contains("difftest model fetch runwayml/stable-diffusion-v1-5"));
     for reference in ["./nowhere", "/nowhere/at/all", "nowhere"] {
         let error = Repository::stable_diffusion(reference, &models()).unwrap_err();
         assert!(matches!(error, RepositoryError::NoFolder { .. }), "{error}");

@@ -112,7 +112,7 @@ pub(crate) fn no_clip() -> MetricError {
     MetricError {
         kind: "invalid-config".into(),
         message: format!("{CLIP_SCORE} needs a CLIP model, and the suite names none"),
-        hint: Some("add `[models]` with `clip = \"FOLDER\"` (a CLIPModel as transformers saves it)".into()),
+        hint: Some("add `[models]` with `clip = \"FOLDER\"` (a CLIPModel as transformers saves it), or a model of the hub such as `openai/clip-vit-large-patch14`".into()),
     }
 }
 

@@ -1,4 +1,5 @@
 //! The Python SDK and the plugins written with it: a virtual environment with the pinned build tool, their tests, their components.
+//! And one with the Python client of the Hugging Face hub, which the tests of `difftest-hub` share a cache with.
 //!
 //! Without Python 3.10, or without a way to install the tool, there is nothing to run: that is a reason to skip, not a failure.
 
@@ -20,9 +21,26 @@ pub(crate) struct Tested {
 
 /// A Python with what `python -m difftest_sdk build` needs, in `target/python`; or why there is none.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf, String> {
-    let venv = workspace.target.join("python");
+    let tool = "componentize-py";
+    environment(workspace, "python", "sdk/python/requirements-build.txt", &["--require-hashes"], tool)
+}
+
+/// A Python with the hub's client, in `target/hub-python`; or why there is none.
+pub(crate) fn prepare_hub(workspace: &Workspace) -> Result<PathBuf, String> {
+    environment(workspace, "hub-python", "host/hub/tests/requirements.txt", &[], "huggingface_hub")
+}
+
+/// The virtual environment `name` of the target folder with `requirements` in it, which are `tool` and what it needs.
+fn environment(
+    workspace: &Workspace,
+    name: &str,
+    requirements: &str,
+    options: &[&str],
+    tool: &str,
+) -> Result<PathBuf, String> {
+    let venv = workspace.target.join(name);
     let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = workspace.root.join("sdk/python/requirements-build.txt");
+    let requirements = workspace.root.join(requirements);
     let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
     // written last: a half-made environment has none
     let stamp = venv.join("requirements.installed");
@@ -36,8 +54,8 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf, String> {
     let mut pip = workspace.command(&python);
     // a registry that does not answer is given up on soon
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20"]);
-    step::run(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(&requirements))
-        .map_err(|_| "pip cannot install componentize-py: no registry answers, or it has none for this system")?;
+    step::run(pip.args(["--only-binary", ":all:"]).args(options).arg("-r").arg(&requirements))
+        .map_err(|_| format!("pip cannot install {tool}: no registry answers, or it has none for this system"))?;
     fs::write(&stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     Ok(python)
 }

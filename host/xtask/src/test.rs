@@ -24,7 +24,7 @@ const PLUGINS: [&str; 9] = [
 /// What no machine without the thing itself can check.
 const SKIPPED: [&str; 2] = [
     "skipped: execution on a GPU: this version computes on the CPU",
-    "skipped: models from a hub: this version takes models from folders",
+    "skipped: models from the public hub: the tests have a hub of their own on the loopback interface",
 ];
 
 pub(crate) const HELP: &str = "\
@@ -42,7 +42,8 @@ Steps; the first that fails ends it, with the command that repeats it:
   6  tests are compiled, and the program with them
   7  ONNX Runtime: `difftest runtime install cpu` fetches the pinned library through the Python package client
   8  Python: plugins/borders is built by componentize-py, pinned in a virtual environment of target/python, and its tests and those
-     of sdk/python are run; skipped where there is no Python 3.10 or no registry
+     of sdk/python are run; and the hub's Python client is put into target/hub-python, for tests that share a cache with it;
+     skipped where there is no Python 3.10 or no registry
   9  cargo test --workspace: unit, SDK, plugin, golden, documentation and command-line tests
 
 Options:
@@ -85,6 +86,10 @@ fn whole(workspace: &Workspace) -> Result<(), Failure> {
                 Tested { passed: 0, skipped: 1 }
             }
         };
+        if let Err(reason) = python::prepare_hub(workspace) {
+            // the tests that need it say so too, each for itself
+            eprintln!("skipped: the hub's Python client: {reason}");
+        }
         Ok(())
     })?;
     for line in SKIPPED {

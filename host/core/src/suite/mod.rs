@@ -8,7 +8,7 @@
 //! The keys, all optional unless said otherwise:
 //!
 //! ```toml
-//! model = "builtin:shapes"          # or a folder, or { images = "out/", manifest = "out/list.jsonl" }
+//! model = "builtin:shapes"          # or a folder, or "ORG/NAME[@REVISION]" on the hub, or { images = "out/", manifest = "out/list.jsonl" }
 //! loras = ["style.safetensors", { path = "b.safetensors", weight = 0.7 }]    # added to the model's weights; weight 1 where
 //!                                   # none is given; relative to the suite's folder, like a model's folder
 //! manual = false                    # true: runs only when the suite is named
@@ -115,7 +115,8 @@ pub struct LoraUse {
 pub struct DeclaredModel {
     /// What plugins call it.
     pub name: String,
-    /// `builtin:NAME`, a folder with a CLIP model, or an `.onnx` file; relative to the suite file's folder.
+    /// `builtin:NAME`, a folder with a CLIP model, or an `.onnx` file; relative to the suite file's folder. Or `ORG/NAME[@REVISION]`
+    /// on the hub.
     pub reference: String,
     /// Where it stands.
     pub span: Span,
@@ -143,7 +144,7 @@ pub struct Reference {
 /// What makes the images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSpec {
-    /// `builtin:NAME`, a folder, or (later) a hub id.
+    /// `builtin:NAME`, a folder, or `ORG/NAME[@REVISION]` on the hub.
     Diffusion(String),
     /// `{ images = "FOLDER", manifest = "FILE" }`.
     Images {
