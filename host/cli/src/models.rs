@@ -150,7 +150,7 @@ impl Finder {
     pub(crate) fn obtain(&self, id: &ModelId, kind: Kind) -> Result<Snapshot, CliError> {
         let hub = self.hub()?;
         if !self.fetch || hub.settings().offline.is_some() {
-            return self.from_cache(hub, id, kind);
+            return self.only_cached(hub, id, kind);
         }
         if id.commit().is_some()
             && let Some(snapshot) = self.cached(id, kind)?
@@ -200,7 +200,7 @@ impl Finder {
         Ok(self.hub()?.cached(id).filter(|snapshot| kind.open(&snapshot.folder).is_ok()))
     }
 
-    fn from_cache(&self, hub: &Hub, id: &ModelId, kind: Kind) -> Result<Snapshot, CliError> {
+    fn only_cached(&self, hub: &Hub, id: &ModelId, kind: Kind) -> Result<Snapshot, CliError> {
         let Some(snapshot) = hub.cached(id) else {
             let error = hub.offline_error(&id.to_string());
             return Err(if self.fetch { from_hub(error) } else { not_fetched(id) });

@@ -44,6 +44,7 @@ pub(crate) fn doctor(args: &DoctorArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     checks.extend(devices::all(device));
     checks.push(("builtin model", builtin_model()));
     checks.push(("determinism", devices::determinism(device)));
+    checks.push(("hub", hub()));
     checks.extend(plugins(&args.plugins)?);
     checks.push(("toolchain", toolchain()));
     checks.extend(folders(commands::registry(&args.plugins, None)?.cache_folder()));
@@ -103,6 +104,23 @@ fn builtin_model() -> Finding {
         Ok(folder) => Good(folder.display().to_string()),
         Err(error) => {
             Bad(error.to_string(), error.hint().unwrap_or_else(|| "free some space or mend its rights".into()))
+        }
+    }
+}
+
+/// Where models of the hub come from and lie. Nothing is asked of it.
+fn hub() -> Finding {
+    match difftest_hub::Settings::from_env(false) {
+        Ok(settings) => {
+            let token = if settings.token.is_some() { "a token" } else { "no token" };
+            let offline = settings.offline.map(|switch| format!(", offline ({switch})")).unwrap_or_default();
+            let fallback = settings.fallback.map(|url| format!(", fallback {url}")).unwrap_or_default();
+            let cache = format!("{} ({})", settings.cache.display(), megabytes(&settings.cache));
+            Good(format!("models in {cache}, from {}{fallback}, {token}{offline}", settings.endpoint))
+        }
+        Err(error) => {
+            let next = error.hint().unwrap_or_else(|| "correct the variable".into());
+            Note(format!("models cannot be fetched by name: {error}"), Some(next))
         }
     }
 }
