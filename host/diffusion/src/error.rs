@@ -143,7 +143,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, or with what is asked.
-        fault: crate::models::OnnxFault,
+        fault: Box<crate::models::OnnxFault>,
     },
     /// There is no ONNX Runtime to load; its `hint` says what to do.
     #[error(transparent)]

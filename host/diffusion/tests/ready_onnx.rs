@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use difftest_core::generate::{GenerateError, Generator as _, Request, Settings};
 use difftest_core::image::Image;
+use difftest_diffusion::lora::Adapters;
 use difftest_diffusion::models::{Added, TextEncoder, TextTap, Unet, VaeDecoder};
 use difftest_diffusion::pipeline::{Options, StableDiffusion};
 use support::{assert_close, golden_path, options};
@@ -226,6 +227,8 @@ fn latent_consistency_reads_its_guidance_scale() {
         assert_close("LCM unet", exported, built, 1e-4);
     }
     assert_ne!(predictions[0][0], predictions[0][1]);
+    let four = Settings { steps: Some(4), guidance: Some(8.5), ..settings() };
+    assert_same_image("LCM", exported.path(), built.path(), &four, 1);
 }
 
 #[test]
@@ -238,6 +241,20 @@ fn clip_skip_is_refused_where_no_layer_was_exported() {
     );
     assert!(error.message.contains("clip_skip is not possible with this export"), "{error}");
     assert!(error.hint.unwrap().contains("safetensors"));
+}
+
+#[test]
+fn lora_files_are_refused_for_what_was_exported() {
+    let adapters = Adapters::read(&[(golden_path("lora/sd1/kohya.safetensors"), 1.0)]).unwrap();
+    let exported = model(&["optimum-onnx-sd"]);
+    let opened = StableDiffusion::open_adapted(".", exported.path(), adapters, &Options::default());
+    let error = opened.err().unwrap();
+    assert!(
+        error
+            .to_string()
+            .ends_with("unet/model.onnx cannot take LoRA files: exported graphs do not keep the names of weights")
+    );
+    assert_eq!(error.hint().unwrap(), "take the safetensors form of the model");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn refuse_adapters(folder: &Path, adapters: &Adapters) -> Result<()> {
     match Component::of_folder(folder) {
         Some(component) if adapters.touch(component) => {
             let path = ready::graph_in(folder).unwrap_or_else(|| folder.to_path_buf());
-            Err(Error::Onnx { path, fault: OnnxFault::Adapters })
+            Err(Error::Onnx { path, fault: Box::new(OnnxFault::Adapters) })
         }
         _ => Ok(()),
     }

@@ -139,7 +139,8 @@ impl Sampling<'_> {
         let accepted = unet.accepts([height, width], timesteps).and_then(|()| vae.accepts([height, width]));
         accepted.map_err(|error| {
             let mut hint = error.hint();
-            if matches!(error, Error::Onnx { fault: OnnxFault::WholeTimesteps { .. }, .. }) {
+            let whole_only = |fault: &OnnxFault| matches!(fault, OnnxFault::WholeTimesteps { .. });
+            if matches!(&error, Error::Onnx { fault, .. } if whole_only(fault)) {
                 let whole = self.whole_timesteps(steps).join(", ");
                 let other = hint.map(|hint| format!(", or {hint}")).unwrap_or_default();
                 hint = Some(format!("set `scheduler` to one of {whole} for this model at {steps} steps{other}"));

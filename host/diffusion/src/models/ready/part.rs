@@ -36,7 +36,7 @@ impl Part {
         let path = folder.join(FILE);
         match GraphFile::read(&path) {
             Ok(file) => Ok(Self { what, path, file }),
-            Err(why) => Err(Error::Onnx { path, fault: OnnxFault::Damaged(why) }),
+            Err(why) => Err(Error::Onnx { path, fault: Box::new(OnnxFault::Damaged(why)) }),
         }
     }
 
@@ -52,7 +52,7 @@ impl Part {
 
     /// The error that `fault` is of this file.
     pub(super) fn fault(&self, fault: OnnxFault) -> Error {
-        Error::Onnx { path: self.path.clone(), fault }
+        Error::Onnx { path: self.path.clone(), fault: Box::new(fault) }
     }
 
     /// Refuses inputs that are not among `known`: nothing could be given to them.

@@ -212,3 +212,6 @@ impl<R: BufRead + Seek> Reader<R> {
 fn is_standard(domain: &str) -> bool {
     matches!(domain, "" | "ai.onnx")
 }
+
+#[cfg(test)]
+mod tests;
