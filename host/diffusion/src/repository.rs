@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::models::{constants, exported, graph_files};
 use crate::origin::Origin;
 use crate::pipeline::Family;
+use crate::session::Precision;
 use crate::weights::{Weights, foreign};
 
 /// The classes that components of a pipeline may have.
@@ -140,11 +141,20 @@ impl RepositoryError {
 }
 
 impl Repository {
-    /// A pipeline of the Stable Diffusion family; relative folders start at `base`.
+    /// [`Repository::stable_diffusion_in`] `f32`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
+        Self::stable_diffusion_in(reference, base, Precision::F32)
+    }
+
+    /// A pipeline of the Stable Diffusion family, with the weight files that networks of `precision` read; relative folders start
+    /// at `base`.
     ///
     /// # Errors
     /// [`RepositoryError`] names the file and the reason.
-    pub fn stable_diffusion(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
+    pub fn stable_diffusion_in(reference: &str, base: &Path, precision: Precision) -> Result<Self, RepositoryError> {
         let folder = resolve(reference, base)?;
         let index = folder.join("model_index.json");
         if !index.exists() {
@@ -175,10 +185,10 @@ impl Repository {
         files.need("scheduler/scheduler_config.json")?;
         for (encoder, tokenizer) in encoders {
             files.tokenizer(&format!("{tokenizer}/"))?;
-            files.network(encoder, "model")?;
+            files.network(encoder, "model", precision)?;
         }
         for component in ["unet", "vae"] {
-            files.network(component, "diffusion_pytorch_model")?;
+            files.network(component, "diffusion_pytorch_model", precision)?;
         }
         Ok(Self { reference: named(reference, &folder), family: Some(family), files: files.sorted(), folder })
     }
@@ -198,7 +208,7 @@ impl Repository {
         files.need("config.json")?;
         files.need("preprocessor_config.json")?;
         files.tokenizer("")?;
-        files.weights("", "model")?;
+        files.weights("", "model", Precision::F32)?;
         Ok(Self { reference: named(reference, &folder), family: None, files: files.sorted(), folder })
     }
 
@@ -340,11 +350,11 @@ impl<'a> Files<'a> {
     }
 
     /// The config and the weights of a network, or its exported graph with the files that its weights lie in.
-    fn network(&mut self, component: &str, stem: &str) -> Result<(), RepositoryError> {
+    fn network(&mut self, component: &str, stem: &str, precision: Precision) -> Result<(), RepositoryError> {
         let own = format!("{component}/config.json");
         let Some(folder) = exported(&self.folder.join(component)) else {
             self.need(&own)?;
-            return self.weights(component, stem);
+            return self.weights(component, stem, precision);
         };
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or(component).to_owned();
         let configs = [format!("{name}/config.json"), own];
@@ -356,9 +366,9 @@ impl<'a> Files<'a> {
     }
 
     /// The safetensors files that [`Weights`] would use.
-    fn weights(&mut self, component: &str, stem: &str) -> Result<(), RepositoryError> {
+    fn weights(&mut self, component: &str, stem: &str, precision: Precision) -> Result<(), RepositoryError> {
         let folder = self.folder.join(component);
-        let weights = Weights::open(&folder, stem).map_err(|error| match error {
+        let weights = Weights::open_for(&folder, stem, precision).map_err(|error| match error {
             Error::NoWeights { hint, .. } if hint.is_empty() => {
                 self.missing(&slashes(&Path::new(component).join(format!("{stem}.safetensors"))))
             }

@@ -220,11 +220,7 @@ impl Listing<'_> {
 
     /// The weights of the component in `folder`, which ends with `/` or is empty.
     fn weights(&self, folder: &str, stem: &str, precision: Precision) -> Result<Vec<String>, SelectError> {
-        let variants = match precision {
-            Precision::F32 => ["", ".fp16"],
-            Precision::F16 | Precision::Bf16 => [".fp16", ""],
-        };
-        for variant in variants {
+        for variant in crate::weights::variants(precision) {
             let single = format!("{folder}{stem}{variant}.safetensors");
             if self.has(&single) {
                 return Ok(vec![single]);

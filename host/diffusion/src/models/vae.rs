@@ -27,7 +27,8 @@ impl VaeDecoder {
             Precision::F16 if config.force_upcast => Precision::F32,
             precision => precision,
         };
-        let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", precision)?;
+        // The files of the wanted precision all the same, as diffusers reads them before it widens them.
+        let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", options.precision)?;
         let model = vae_decoder(&config, precision, &mut weights)?;
         // The encoder, and what training left behind.
         weights.refuse_extra(&[], &["encoder.", "quant_conv.", "loss."])?;

@@ -82,7 +82,7 @@ impl StableDiffusion {
         adapters: Adapters,
         options: &Options,
     ) -> Result<Self, LoadError> {
-        let model = Model::open(reference, base)?;
+        let model = Model::open(reference, base, options)?;
         adapters.check(&components(model.family))?;
         Unet::check(&model.repository.folder().join("unet"), &adapters)?;
         let adapters = Arc::new(adapters);

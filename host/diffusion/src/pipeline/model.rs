@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Family;
-use super::load::LoadError;
+use super::load::{LoadError, Options};
 use crate::repository::{Repository, RepositoryError};
 use crate::scheduler::SchedulerConfig;
 
@@ -31,8 +31,9 @@ pub(super) struct Shape {
 }
 
 impl Model {
-    pub(super) fn open(reference: &str, base: &Path) -> Result<Self, LoadError> {
-        let repository = Repository::stable_diffusion(reference, base)?;
+    pub(super) fn open(reference: &str, base: &Path, options: &Options) -> Result<Self, LoadError> {
+        let precision = options.device.graph_precision(options.precision());
+        let repository = Repository::stable_diffusion_in(reference, base, precision)?;
         let family = repository.family().unwrap_or(Family::StableDiffusion);
         let scheduler = SchedulerConfig::from_json(&repository.json("scheduler/scheduler_config.json")?)?;
         let scheduler = match family {

@@ -33,7 +33,7 @@ struct IndexFile {
 
 /// Variants in the order in which they are taken: the wanted format first, so that nothing is rounded or widened without need, then
 /// what loses least.
-fn variants(precision: Precision) -> [&'static str; 3] {
+pub(crate) fn variants(precision: Precision) -> [&'static str; 3] {
     match precision {
         Precision::F32 => ["", ".fp16", ".bf16"],
         Precision::F16 => [".fp16", "", ".bf16"],

@@ -14,6 +14,8 @@ mod find;
 mod finite;
 pub mod foreign;
 
+pub(crate) use find::variants;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 
