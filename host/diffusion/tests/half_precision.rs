@@ -33,9 +33,9 @@ fn predict(name: &str, size: &str, options: &SessionOptions) -> Vec<f32> {
     let unet = Unet::load(&folder(name), options).unwrap();
     let golden = golden_network(&format!("{name}-{size}"));
     let (read, shape) = (|tensor| values_f32(&golden, tensor), shape::<4>(&golden, "sample"));
-    let conditions = unet.config().added.map(|_| (read("pooled"), read("time_ids")));
+    let conditions = unet.reads_added().then(|| (read("pooled"), read("time_ids")));
     let added = conditions.as_ref().map(|(pooled, time_ids)| Added { pooled, time_ids });
-    let guidance = unet.config().guidance_width.map(|_| 8.5);
+    let guidance = unet.reads_guidance().then_some(8.5);
     let texts = unet.project_texts(&read("text"), shape[0], added, guidance).unwrap();
     unet.predict_under(&read("sample"), shape, read("timestep")[0], &texts).unwrap()
 }
