@@ -12,6 +12,7 @@ mod device;
 mod driver;
 mod environment;
 mod fault;
+mod in_place;
 mod lanes;
 mod placement;
 mod precision;
@@ -26,6 +27,7 @@ pub(crate) use binding::Fixed;
 pub use device::{Device, UnknownDevice};
 pub use driver::{Driver, Gpu};
 pub use fault::{CudaVersion, DeviceError};
+pub use in_place::InPlace;
 pub(crate) use lanes::Lanes;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
@@ -98,6 +100,8 @@ pub struct SessionOptions {
     /// Whether threads without work stay awake: quicker for calls that follow each other with nothing beside them, and
     /// otherwise a core less for those beside.
     pub spin: bool,
+    /// Whether weights are read where their file is mapped.
+    pub in_place: InPlace,
     /// LoRA files that are added to the weights.
     pub adapters: Arc<Adapters>,
 }
@@ -115,6 +119,7 @@ impl Default for SessionOptions {
             bind: false,
             placements: Placements::default(),
             spin: true,
+            in_place: InPlace::default(),
             adapters: Arc::default(),
         }
     }

@@ -4,7 +4,10 @@
 mod support;
 
 use difftest_diffusion::models::{ClipModel, TextEncoder, TextTap, Unet, VaeDecoder};
-use difftest_diffusion::session::SessionOptions;
+use difftest_diffusion::session::{InPlace, SessionOptions};
+use half::f16;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use support::{golden_network, model, options, shape, values_f32, values_i64};
 
 /// More threads than cores on purpose: it is the division of the work that must not show.
@@ -50,6 +53,75 @@ fn predictions() {
         unet.predict(&varied(sample, chosen), shape, 561.0, &varied(text, chosen)).unwrap()
     };
     same_for_threads_and_batches(|options| Unet::load(&model("shapes/unet"), options).unwrap(), run, 4);
+}
+
+/// The form of networks that are too large for these tests.
+#[test]
+fn predictions_with_weights_in_place() {
+    let packed = predictions_with(InPlace::Never);
+    let in_place = predictions_with(InPlace::Always);
+    assert!(bits(&packed) != bits(&in_place), "the form must differ for this to test anything");
+    let difference = packed.iter().zip(&in_place).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+    assert!(difference < 1e-5, "{difference}");
+}
+
+/// `shapes/unet`, whose file is in half precision, in a file in `f32`: only that can stay in place.
+fn wide_unet() -> tempfile::TempDir {
+    let (from, to) = (model("shapes/unet"), tempfile::tempdir().unwrap());
+    let name = "diffusion_pytorch_model.safetensors";
+    let file = std::fs::read(from.join(name)).unwrap();
+    let narrow = SafeTensors::deserialize(&file).unwrap();
+    let wide: Vec<(String, Vec<usize>, Vec<u8>)> = narrow
+        .iter()
+        .map(|(name, tensor)| {
+            let halves = tensor.data().as_chunks::<2>().0.iter();
+            let data = halves.flat_map(|&half| f16::from_le_bytes(half).to_f32().to_le_bytes()).collect();
+            (name.to_owned(), tensor.shape().to_vec(), data)
+        })
+        .collect();
+    let views =
+        wide.iter().map(|(name, shape, data)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
+    safetensors::serialize_to_file(views, None, &to.path().join(name)).unwrap();
+    std::fs::copy(from.join("config.json"), to.path().join("config.json")).unwrap();
+    to
+}
+
+/// One prediction, which is the same whatever is around it.
+fn predictions_with(in_place: InPlace) -> Vec<f32> {
+    let folder = wide_unet();
+    let golden = golden_network("shapes-unet");
+    let [_, channels, height, width] = shape(&golden, "sample");
+    let (sample, text) = (values_f32(&golden, "sample"), values_f32(&golden, "text"));
+    let (sample, text) = (&sample[..sample.len() / 2], &text[..text.len() / 2]);
+    let run = |unet: &Unet, chosen: &[usize]| {
+        let shape = [chosen.len(), channels, height, width];
+        unet.predict(&varied(sample, chosen), shape, 561.0, &varied(text, chosen)).unwrap()
+    };
+    let load =
+        |options: &SessionOptions| Unet::load(folder.path(), &SessionOptions { in_place, ..options.clone() }).unwrap();
+    same_for_threads_and_batches(load, run, 4);
+    run(&load(&options()), &[0])
+}
+
+/// A network that was made for fewer pixels is not used for more, nor for those that do not halve evenly.
+#[test]
+fn sizes_with_weights_in_place() {
+    let golden = golden_network("shapes-unet");
+    let text = values_f32(&golden, "text");
+    let text = &text[..text.len() / 2];
+    let folder = wide_unet();
+    for size in [[8, 8], [16, 16], [24, 16], [32, 32], [17, 16]] {
+        let sample: Vec<f32> = (0..4 * size[0] * size[1]).map(|index| (index as f32 * 0.37).sin()).collect();
+        let found = [(InPlace::Never, 1), (InPlace::Always, 1), (InPlace::Always, 3)].map(|(in_place, threads)| {
+            let options = SessionOptions { in_place, threads, ..options() };
+            let unet = Unet::load(folder.path(), &options).unwrap();
+            unet.predict(&sample, [1, 4, size[0], size[1]], 561.0, text).unwrap()
+        });
+        let [packed, one, three] = &found;
+        assert!(bits(one) == bits(three), "{size:?}: other bits with other threads");
+        let difference = packed.iter().zip(one).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(difference < 1e-5, "{size:?}: {difference}");
+    }
 }
 
 /// Guidance gives one image several texts: the bits of a batch with a copy of the image for each.

@@ -6,6 +6,8 @@
 //! A network has one precision: its weights and activations are of that type, and only its inputs and outputs are `f32`. In a
 //! half type the sums inside of norms, products and softmax are still taken in `f32`: the runtime's kernels do so.
 
+mod in_place;
+
 use crate::error::Result;
 use crate::onnx::{Attribute, Dim, ElementType, GraphBuilder, Tensor};
 use crate::session::Precision;
@@ -19,12 +21,14 @@ pub struct Net<'w> {
     pub weights: &'w mut Weights,
     /// The type of weights and activations.
     element: ElementType,
+    /// The most pixels that the image at hand can have; `None` where all weights are packed.
+    pixels: Option<usize>,
 }
 
 impl<'w> Net<'w> {
     /// An empty network over `weights`.
     pub fn new(weights: &'w mut Weights, precision: Precision) -> Self {
-        Self { graph: GraphBuilder::new(), weights, element: precision.into() }
+        Self { graph: GraphBuilder::new(), weights, element: precision.into(), pixels: None }
     }
 
     /// Declares an `f32` input; the network sees it in its own precision.
@@ -137,7 +141,25 @@ impl<'w> Net<'w> {
         Ok(self.add(&y, &bias))
     }
 
-    /// Rows `first .. first + rows` of what [`Net::linear`] with bias would give for an `[output, input]` weight.
+    /// [`Net::linear`] on a sequence of pixels `[batch, pixels, input]`, whose weight may stay in place.
+    pub fn pixel_linear(
+        &mut self,
+        prefix: &str,
+        x: &Tensor,
+        [output, input]: [usize; 2],
+        bias: bool,
+    ) -> Result<Tensor> {
+        let name = format!("{prefix}.weight");
+        let weight = self.weight(&name, &[output, input])?;
+        let y = self.pixel_matmul(x, &weight, &name, [output, input]);
+        if !bias {
+            return Ok(y);
+        }
+        let bias = self.weight(&format!("{prefix}.bias"), &[output])?;
+        Ok(self.add(&y, &bias))
+    }
+
+    /// Rows `first .. first + rows` of what [`Net::pixel_linear`] with bias would give for an `[output, input]` weight.
     pub fn linear_part(
         &mut self,
         prefix: &str,
@@ -150,7 +172,7 @@ impl<'w> Net<'w> {
             self.weights.rows(&mut self.graph, &format!("{prefix}.{name}"), dims, first, rows, self.element)
         };
         let (weight, bias) = (part("weight", &[output, input])?, part("bias", &[output])?);
-        let y = self.matmul(x, &weight);
+        let y = self.pixel_matmul(x, &weight, &format!("{prefix}.weight"), [rows, input]);
         Ok(self.add(&y, &bias))
     }
 
@@ -162,7 +184,12 @@ impl<'w> Net<'w> {
     pub fn conv(&mut self, prefix: &str, x: &Tensor, channels: [usize; 2], shape: ConvShape) -> Result<Tensor> {
         let ConvShape { kernel, stride, padding, bias } = shape;
         let [output, input] = channels;
-        let weight = self.weight(&format!("{prefix}.weight"), &[output, input, kernel, kernel])?;
+        let name = format!("{prefix}.weight");
+        let dims = [output, input, kernel, kernel];
+        let weight = self.weight(&name, &dims)?;
+        if self.stays_in_place(&name, output) {
+            self.graph.keep_in_place(&weight, ElementType::F32, &dims);
+        }
         let bias = if bias { Some(self.weight(&format!("{prefix}.bias"), &[output])?) } else { None };
         Ok(self.convolve(x, &weight, bias.as_ref(), stride, [padding; 4]))
     }

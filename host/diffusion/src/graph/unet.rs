@@ -41,6 +41,15 @@ struct Context<'c> {
     /// The activated time embedding, `[1, time_dim]`, or `[texts, time_dim]` where texts add to it.
     time: Tensor,
     text: Text,
+    /// The most pixels of the latents, where weights are to stay in place.
+    pixels: Option<usize>,
+}
+
+impl Context<'_> {
+    /// The most pixels at a resolution.
+    fn pixels(&self, resolution: usize) -> Option<usize> {
+        self.pixels.map(|pixels| pixels >> (2 * resolution))
+    }
 }
 
 /// Depth, heads and kind of an attention.
@@ -68,13 +77,15 @@ impl UnetConfig {
 /// products do not depend on the batch), `text` from [`unet_text`] with as many texts as images, or any number for one image, and
 /// where [`UnetConfig::conditions_width`] is not 0 `conditions` from the same graph; output `prediction` `[texts, out_channels, height, width]`.
 ///
-/// With `aligned`, height and width must be multiples of [`UnetConfig::alignment`]; without, any size is taken.
+/// With `aligned`, height and width must be multiples of [`UnetConfig::alignment`]; without, any size is taken. With `pixels`, which
+/// is for aligned sizes, latents have at most so many, and large weights stay in place ([`Net::at_pixels`]).
 ///
 /// # Errors
 /// Weights that do not fit the config.
 pub fn unet(
     config: &UnetConfig,
     aligned: bool,
+    pixels: Option<usize>,
     precision: Precision,
     weights: &mut Weights,
 ) -> Result<(Vec<u8>, Vec<TextLayer>)> {
@@ -83,7 +94,8 @@ pub fn unet(
     let sample = net.input("sample", &[images, Dim::Fixed(config.in_channels), height, width]);
     let time = time_embedding(&mut net, config)?;
     let text = Text::input(&mut net);
-    let mut context = Context { config, time, text };
+    let mut context = Context { config, time, text, pixels };
+    net.at_pixels(pixels);
 
     let channels = config.channels[0];
     let first = ConvShape::same(config.conv_in_kernel);

@@ -26,9 +26,20 @@ pub struct Unet {
     /// Makes keys and values of texts.
     text: Network,
     text_width: usize,
+    /// For all sizes that halve evenly; where weights stay in place, up to so many pixels.
     aligned: Network,
-    /// The form for sizes that do not halve evenly, which almost nobody asks for: made on first use.
-    any_size: Mutex<Option<Arc<Network>>>,
+    most_pixels: Option<usize>,
+    /// The form for another size, which almost nobody asks for: made on first use, and kept until the next.
+    other: Mutex<Option<(Form, Arc<Network>)>>,
+}
+
+/// What the graph of a size depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// All sides halve evenly.
+    aligned: bool,
+    /// Pixels of the latents, where weights stay in place.
+    pixels: Option<usize>,
 }
 
 impl Unet {
@@ -39,7 +50,9 @@ impl Unet {
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let config = UnetConfig::read(&folder.join("config.json"))?;
         let (mut weights, mut text_weights) = (weights(folder, options)?, weights(folder, options)?);
-        let (model, layers) = unet(&config, true, options.precision, &mut weights)?;
+        let [rows, columns] = config.sample_size;
+        let most_pixels = options.keeps_in_place(&weights).then_some(rows * columns);
+        let (model, layers) = unet(&config, true, most_pixels, options.precision, &mut weights)?;
         let text_model = unet_text(&config, &layers, options.precision, &mut text_weights)?;
         weights.refuse_extra(&[&text_weights], &[])?;
         let aligned = Network::load("the UNet", &model, &weights, options)?;
@@ -53,7 +66,8 @@ impl Unet {
             text,
             text_width: text_width(&layers),
             aligned,
-            any_size: Mutex::new(None),
+            most_pixels,
+            other: Mutex::new(None),
         })
     }
 
@@ -182,22 +196,30 @@ impl Unet {
         let inputs = if conditions > 0 { &inputs[..] } else { &inputs[..1] };
         let fixed = Fixed { key: texts.key, inputs };
         let expected = texts.count * out_channels * rows * columns;
-        if [rows, columns].iter().all(|side| side % self.config.alignment() == 0) {
-            self.aligned.run_under(&fixed, &moving, expected)
-        } else {
-            self.any_size()?.run_under(&fixed, &moving, expected)
+        let aligned = [rows, columns].iter().all(|side| side % self.config.alignment() == 0);
+        match self.most_pixels.filter(|_| aligned) {
+            None if aligned => self.aligned.run_under(&fixed, &moving, expected),
+            Some(most) if rows * columns <= most => self.aligned.run_under(&fixed, &moving, expected),
+            // Sizes that do not halve evenly have no number of pixels to count on at each resolution.
+            most => {
+                self.other(Form { aligned, pixels: most.map(|_| rows * columns) })?.run_under(&fixed, &moving, expected)
+            }
         }
     }
 
-    fn any_size(&self) -> Result<Arc<Network>> {
-        let mut made = self.any_size.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(network) = made.as_ref() {
+    fn other(&self, form: Form) -> Result<Arc<Network>> {
+        let mut made = self.other.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, network)) = made.as_ref()
+            && *known == form
+        {
             return Ok(Arc::clone(network));
         }
         let mut weights = weights(&self.folder, &self.options)?;
-        let (model, _) = unet(&self.config, false, self.options.precision, &mut weights)?;
+        let (model, _) = unet(&self.config, form.aligned, form.pixels, self.options.precision, &mut weights)?;
+        // The one before goes first, so that there is room.
+        *made = None;
         let network = Arc::new(Network::load("the UNet", &model, &weights, &self.options)?);
-        *made = Some(Arc::clone(&network));
+        *made = Some((form, Arc::clone(&network)));
         Ok(network)
     }
 }

@@ -202,6 +202,15 @@ impl GraphBuilder {
         self.declare(name)
     }
 
+    /// Makes a weight declared with [`GraphBuilder::external`] a default that a call could replace. Nobody does; but what could be
+    /// replaced the runtime neither computes with beforehand nor repacks: it is read where its file is mapped.
+    pub fn keep_in_place(&mut self, weight: &Tensor, element: ElementType, dims: &[usize]) {
+        if self.inputs.iter().all(|input| *input.name != *weight.0) {
+            let dims: Vec<Dim> = dims.iter().map(|&dim| Dim::Fixed(dim)).collect();
+            self.inputs.push(value_info(&weight.0, element, Some(&dims)));
+        }
+    }
+
     fn declare(&mut self, name: &str) -> Tensor {
         let tensor = Tensor(name.into());
         self.declared.insert(name.to_owned(), tensor.clone());

@@ -156,6 +156,16 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// Bytes of all tensors.
+    pub fn bytes(&self) -> u64 {
+        self.tensors.values().map(|entry| entry.length).sum()
+    }
+
+    /// Whether tensor `name` can be read as `f32` where it lies: it is of that type, and no LoRA file adds to it.
+    pub fn is_plain_f32(&self, name: &str) -> bool {
+        self.tensors.get(name).is_some_and(|entry| entry.dtype == Dtype::F32) && !self.additions.contains_key(name)
+    }
+
     /// Declares tensor `name` in `graph`, as it is stored.
     ///
     /// The stored shape must equal `dims` up to dimensions of size 1 (old checkpoints store linear layers as 1x1

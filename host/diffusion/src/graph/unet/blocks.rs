@@ -29,6 +29,7 @@ pub(super) fn down(
         skips.push(x.clone());
     }
     if block + 1 < config.channels.len() {
+        net.at_pixels(context.pixels(block + 1));
         let halving = ConvShape { kernel: 3, stride: 2, padding: 1, bias: true };
         x.value = net.conv(&format!("{at}.downsamplers.0.conv"), &x.value, [x.channels; 2], halving)?;
         skips.push(x.clone());
@@ -83,6 +84,7 @@ pub(super) fn up(
     }
     if resolution > 0 {
         let conv = format!("{at}.upsamplers.0.conv");
+        net.at_pixels(context.pixels(resolution - 1));
         x.value = match skips.last().filter(|_| !aligned) {
             None => net.upsample_conv(&conv, &x.value, [x.channels; 2])?,
             Some(skip) => {
@@ -129,12 +131,12 @@ fn transformer(
     let norm = GroupNorm { groups: context.config.norm_groups, epsilon: TRANSFORMER_GROUP_EPSILON };
     let h = net.group_norm(&format!("{at}.norm"), &value, channels, norm)?;
     let h = net.to_sequence(&h, channels);
-    let mut h = net.linear(&format!("{at}.proj_in"), &h, channels, channels, true)?;
+    let mut h = net.pixel_linear(&format!("{at}.proj_in"), &h, [channels, channels], true)?;
     for layer in 0..kind.layers {
         let x = Features { value: h, channels, shared: shared && layer == 0 };
         h = transformer_layer(net, context, &format!("{at}.transformer_blocks.{layer}"), x, kind)?;
     }
-    let h = net.linear(&format!("{at}.proj_out"), &h, channels, channels, true)?;
+    let h = net.pixel_linear(&format!("{at}.proj_out"), &h, [channels, channels], true)?;
     let h = net.to_image(&h, &value);
     Ok(Features { value: net.add(&h, &value), channels, shared: shared && kind.layers == 0 })
 }
@@ -151,7 +153,7 @@ fn transformer_layer(
     for (norm, attention, cross) in [("norm1", "attn1", kind.only_cross), ("norm2", "attn2", true)] {
         let normal = net.layer_norm(&format!("{at}.{norm}"), &x, width, LAYER_NORM_EPSILON)?;
         let at = format!("{at}.{attention}");
-        let mut q = net.linear(&format!("{at}.to_q"), &normal, width, width, false)?;
+        let mut q = net.pixel_linear(&format!("{at}.to_q"), &normal, [width, width], false)?;
         let (k, v) = if cross {
             if shared {
                 q = context.text.spread(net, &q, 3);
@@ -159,15 +161,15 @@ fn transformer_layer(
             }
             context.text.keys_and_values(net, &at, width)
         } else {
-            let k = net.linear(&format!("{at}.to_k"), &normal, width, width, false)?;
-            (k, net.linear(&format!("{at}.to_v"), &normal, width, width, false)?)
+            let k = net.pixel_linear(&format!("{at}.to_k"), &normal, [width, width], false)?;
+            (k, net.pixel_linear(&format!("{at}.to_v"), &normal, [width, width], false)?)
         };
         let mixed = if kind.upcast {
             net.attention_in_f32([&q, &k, &v], kind.heads)
         } else {
             net.attention([&q, &k, &v], kind.heads, false)
         };
-        let mixed = net.linear(&format!("{at}.to_out.0"), &mixed, width, width, true)?;
+        let mixed = net.pixel_linear(&format!("{at}.to_out.0"), &mixed, [width, width], true)?;
         x = net.add(&mixed, &x);
     }
     let normal = net.layer_norm(&format!("{at}.norm3"), &x, width, LAYER_NORM_EPSILON)?;
@@ -177,6 +179,6 @@ fn transformer_layer(
     let gates = net.linear_part(&format!("{at}.ff.net.0.proj"), &normal, shape, inner, inner)?;
     let gates = net.gelu(&gates);
     let h = net.mul(&values, &gates);
-    let h = net.linear(&format!("{at}.ff.net.2"), &h, inner, width, true)?;
+    let h = net.pixel_linear(&format!("{at}.ff.net.2"), &h, [width, inner], true)?;
     Ok(net.add(&h, &x))
 }
