@@ -131,3 +131,57 @@ fn object(file: &LoraFile, name: &str, text: &[u8]) -> Result<Map<String, Value>
         why: format!("{name} is not a JSON object: {error}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::{BTreeMap, HashMap};
+
+    use serde_json::{Value, json};
+
+    use super::super::file::LoraFile;
+    use super::{Component, LoraError, SAID, Scales};
+
+    /// Scale of `up_blocks.1.attn.to_k` of the UNet with rank 4.
+    fn scale(said: &Value, alpha: Option<f64>) -> Result<f64, LoraError> {
+        let said = HashMap::from([(SAID.to_owned(), said.to_string())]);
+        let file = LoraFile { path: "x.safetensors".into(), tensors: BTreeMap::new(), said };
+        Scales::read(&file)?.of(Component::Unet, "up_blocks.1.attn.to_k", 4, alpha)
+    }
+
+    #[test]
+    fn alpha_is_the_layers_own_or_that_of_the_config_and_its_exceptions() {
+        let close = |said: Value, alpha, expected: f64| assert_eq!(scale(&said, alpha).unwrap(), expected, "{said}");
+        close(json!({}), None, 1.0);
+        close(json!({}), Some(2.0), 0.5);
+        close(json!({"unet.lora_alpha": 8}), None, 2.0);
+        close(json!({"text_encoder.lora_alpha": 8}), None, 1.0);
+        close(json!({"unet.lora_alpha": 8, "unet.use_rslora": true}), None, 4.0);
+        let exceptions = |pattern: &str| json!({"unet.lora_alpha": 8, "unet.alpha_pattern": {pattern: 1}});
+        for pattern in ["to_k", "attn.to_k", "^up_blocks.1.attn.to_k"] {
+            close(exceptions(pattern), None, 0.25);
+        }
+        for pattern in ["o_k", "^to_k", "attn", "up_blocks.1.attn.to_k.x"] {
+            close(exceptions(pattern), None, 2.0);
+        }
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_refused() {
+        for (said, why) in [
+            (json!({"unet.use_dora": true}), "DoRA"),
+            (json!({"unet.fan_in_fan_out": true}), "transposed"),
+            (json!({"unet.peft_type": "LOHA"}), "LOHA"),
+            (json!({"unet.init_lora_weights": "pissa_niter_4"}), "pissa"),
+            (json!({"unet.alpha_pattern": {"to_(k|v)": 1}}), "to_(k|v)"),
+            (json!({"unet.lora_alpha": "x"}), "not a number"),
+            (json!([1]), "not a JSON object"),
+        ] {
+            let error = scale(&said, None).unwrap_err().to_string();
+            assert!(error.contains(why), "{said}: {error}");
+        }
+        let twice = scale(&json!({"unet.lora_alpha": 8}), Some(1.0)).unwrap_err();
+        assert!(twice.to_string().contains("an alpha of its own"), "{twice}");
+        assert!(scale(&json!({}), Some(f64::INFINITY)).is_err());
+    }
+}

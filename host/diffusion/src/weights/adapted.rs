@@ -1,13 +1,13 @@
 //! Weights with LoRA files added to them.
 //!
-//! The graph gets the two factors of what is added, a product and a sum; all of it is constant, so the runtime computes it once
-//! while it loads the graph and then keeps the sum alone. That costs no more memory than a weight of half precision does, which
-//! is widened in the same way. Rows of a weight get rows of the sum.
+//! The graph gets the two factors of what is added, and a node that adds their product; all of it is constant, so the runtime
+//! computes it once while it loads the graph and then keeps the sum alone, as it does with weights of half precision, which are
+//! widened in the same way. Rows of a weight get rows of the sum.
 
 use super::{Weights, as_element};
 use crate::error::Result;
 use crate::lora::{Adapters, Addition, Component, Factors, fit};
-use crate::onnx::{ElementType, GraphBuilder, Tensor};
+use crate::onnx::{ElementType, External, GraphBuilder, Tensor};
 
 impl Weights {
     /// Adds to these weights, which are of `component`, what `adapters` have for it: graphs declared from now on read the sums,
@@ -22,40 +22,40 @@ impl Weights {
     }
 }
 
-/// Which rows of a weight are wanted.
-pub(super) struct Rows {
+/// A weight, or some rows of one, as its file holds it.
+pub(super) struct Stored<'w> {
+    /// What its value is called.
+    pub(super) name: &'w str,
+    pub(super) element: ElementType,
+    pub(super) place: &'w External,
     /// Rows of the whole weight.
-    pub(super) all: usize,
-    /// The first one.
+    pub(super) rows: usize,
+    /// The first one that is wanted.
     pub(super) first: usize,
 }
 
-/// `tensor` of shape `part`, which is called `name`, with its additions.
-pub(super) fn sum(
-    graph: &mut GraphBuilder,
-    name: &str,
-    tensor: &Tensor,
-    element: ElementType,
-    part: &[usize],
-    additions: &[Addition],
-    Rows { all, first }: Rows,
-) -> Result<Tensor> {
-    let known = format!("{name} adapted");
-    if let Some(sum) = graph.known(&known) {
-        return Ok(sum);
+impl Stored<'_> {
+    /// It with `additions`, as `part`, the shape of the wanted rows.
+    pub(super) fn sum(&self, graph: &mut GraphBuilder, part: &[usize], additions: &[Addition]) -> Result<Tensor> {
+        let name = self.name;
+        let known = format!("{name} adapted");
+        if let Some(sum) = graph.known(&known) {
+            return Ok(sum);
+        }
+        let Factors { rank, up, down } = Factors::read(additions, self.rows)?.rows(self.first, part[0]);
+        let [rows, columns] = [part[0], down.len() / rank];
+        let up = graph.numbers(&format!("{name} up"), &up, &[rows, rank]);
+        let down = graph.numbers(&format!("{name} down"), &down, &[rank, columns]);
+        // One node for product and sum: whatever is folded stays in memory until everything is.
+        let base = graph.external(name, self.element, &[rows, columns], self.place);
+        let base = as_element(graph, base, self.element, ElementType::F32);
+        let mut sum = graph.op("Gemm", &[&up, &down, &base], &[]);
+        if part.len() != 2 {
+            let shape: Vec<i64> = part.iter().map(|&side| side as i64).collect();
+            let shape = graph.integers(&shape);
+            sum = graph.op("Reshape", &[&sum, &shape], &[]);
+        }
+        graph.remember(&known, &sum);
+        Ok(sum)
     }
-    let Factors { rank, up, down } = Factors::read(additions, all)?.rows(first, part[0]);
-    let columns = down.len() / rank;
-    let up = graph.numbers(&format!("{name} up"), &up, &[part[0], rank]);
-    let down = graph.numbers(&format!("{name} down"), &down, &[rank, columns]);
-    let mut product = graph.op("MatMul", &[&up, &down], &[]);
-    if part.len() != 2 {
-        let shape: Vec<i64> = part.iter().map(|&side| side as i64).collect();
-        let shape = graph.integers(&shape);
-        product = graph.op("Reshape", &[&product, &shape], &[]);
-    }
-    let base = as_element(graph, tensor.clone(), element, ElementType::F32);
-    let sum = graph.op("Add", &[&base, &product], &[]);
-    graph.remember(&known, &sum);
-    Ok(sum)
 }

@@ -245,14 +245,11 @@ impl Weights {
         };
         let value_name = if part == dims { name.to_owned() } else { format!("{name}[{first}..]") };
         self.used.insert(name.to_owned());
-        let tensor = graph.external(&value_name, element, part, &place);
-        match self.additions.get(name) {
-            None => Ok((tensor, element)),
-            Some(additions) => {
-                let rows = adapted::Rows { all: dims[0], first };
-                Ok((adapted::sum(graph, &value_name, &tensor, element, part, additions, rows)?, ElementType::F32))
-            }
-        }
+        let Some(additions) = self.additions.get(name) else {
+            return Ok((graph.external(&value_name, element, part, &place), element));
+        };
+        let stored = adapted::Stored { name: &value_name, element, place: &place, rows: dims[0], first };
+        Ok((stored.sum(graph, part, additions)?, ElementType::F32))
     }
 
     /// Reads every tensor a graph asked for and refuses NaN and infinities, which would otherwise end as black images.
