@@ -286,7 +286,7 @@ fn tensor_error(path: &Path, name: &str, fault: TensorFault) -> Error {
 }
 
 /// The deepest folder that holds all files.
-fn common_folder(files: &[PathBuf]) -> Option<PathBuf> {
+pub(crate) fn common_folder(files: &[PathBuf]) -> Option<PathBuf> {
     let mut folder = files.first()?.parent()?.to_path_buf();
     while !files.iter().all(|file| file.starts_with(&folder)) {
         if !folder.pop() {
@@ -297,7 +297,7 @@ fn common_folder(files: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// A relative path with `/`, as the ONNX format wants it.
-fn portable(path: &Path) -> Option<String> {
+pub(crate) fn portable(path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> = path
         .components()
         .map(|part| match part {

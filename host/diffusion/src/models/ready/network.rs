@@ -1,7 +1,7 @@
 //! A ready graph in sessions: values are given in the types that it declares, and taken as `f32`.
 
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use ort::session::Session;
@@ -12,6 +12,7 @@ use super::part::Part;
 use crate::error::{Error, Result};
 use crate::onnx::{Element, Port, relocate};
 use crate::session::{Lanes, SessionOptions, joined, open_file, open_model};
+use crate::weights::{common_folder, portable};
 
 /// A loaded graph.
 pub(super) struct Network {
@@ -102,7 +103,7 @@ impl Source {
         }
         let places = weights.iter().map(|(name, path)| Ok((*name, real(path)?))).collect::<Result<Vec<_>>>()?;
         let elsewhere = |why: &str| Error::WeightsPlace { folder: folder.to_path_buf(), why: why.to_owned() };
-        let files: Vec<&Path> = places.iter().map(|(_, path)| path.as_path()).collect();
+        let files: Vec<PathBuf> = places.iter().map(|(_, path)| path.clone()).collect();
         let root = common_folder(&files).ok_or_else(|| elsewhere("they lie on different drives"))?;
         let places = places
             .iter()
@@ -120,27 +121,6 @@ impl Source {
             Self::Model { model, folder } => open_model(name, model, folder, options),
         }
     }
-}
-
-/// The deepest folder that holds all files.
-fn common_folder(files: &[&Path]) -> Option<PathBuf> {
-    let mut folder = files.first()?.parent()?.to_path_buf();
-    while !files.iter().all(|file| file.starts_with(&folder)) {
-        if !folder.pop() {
-            return None;
-        }
-    }
-    Some(folder)
-}
-
-/// A relative path with `/`, as the ONNX format wants it.
-fn portable(path: &Path) -> Option<String> {
-    let part = |part| match part {
-        Component::Normal(name) => name.to_str(),
-        _ => None,
-    };
-    let parts: Option<Vec<&str>> = path.components().map(part).collect();
-    Some(parts?.join("/"))
 }
 
 /// The values of `feed` in the type of its port.

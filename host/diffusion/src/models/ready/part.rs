@@ -113,6 +113,17 @@ impl Part {
         }
     }
 
+    /// How many rows of a batch go into one call: as many as the graph was exported for, otherwise one on the CPU, where results
+    /// must not depend on what else is asked, and all on other devices.
+    pub(super) fn together(&self, port: &Port, batch: usize, device: Device) -> Result<usize> {
+        match port.fixed(0) {
+            Some(fixed) if batch.is_multiple_of(fixed) => Ok(fixed),
+            Some(fixed) => Err(self.fault(OnnxFault::Frozen { what: "a batch of", fixed, asked: batch })),
+            None if device == Device::Cpu => Ok(1),
+            None => Ok(batch.max(1)),
+        }
+    }
+
     /// A size by the graph, or by the config where the graph leaves it open; they must agree where both say it.
     pub(super) fn size(
         &self,

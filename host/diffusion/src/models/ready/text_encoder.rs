@@ -11,7 +11,7 @@ use super::{OnnxFault, TextFeatures, TextTap};
 use crate::error::{Error, Result};
 use crate::models::{check_ids, check_size};
 use crate::onnx::{Element, Port};
-use crate::session::{Device, SessionOptions};
+use crate::session::SessionOptions;
 
 /// Tokens in a row where neither the graph nor a config says it: CLIP's.
 const CLIP_LENGTH: usize = 77;
@@ -121,7 +121,7 @@ impl TextEncoder {
         }
         let (hidden, pooled) = self.outputs(tap)?;
         let network = self.network()?;
-        let together = together(&self.part, &self.ids, batch, self.options.device)?;
+        let together = self.part.together(&self.ids, batch, self.options.device)?;
         let mut features = TextFeatures { hidden: Vec::new(), pooled: pooled.map(|_| Vec::new()) };
         for rows in ids.chunks(together * self.length) {
             let batch = rows.len() / self.length;
@@ -198,15 +198,4 @@ fn states(part: &Part, layers: Option<usize>) -> BTreeMap<usize, String> {
         states.insert(layers.saturating_sub(1), name.clone());
     }
     states
-}
-
-/// How many rows of a batch go into one call: as many as the graph was exported for, otherwise one on the CPU, where results must
-/// not depend on what else is asked, and all on other devices.
-pub(super) fn together(part: &Part, port: &Port, batch: usize, device: Device) -> Result<usize> {
-    match port.fixed(0) {
-        Some(fixed) if fixed > 0 && batch.is_multiple_of(fixed) => Ok(fixed),
-        Some(fixed) => Err(part.fault(OnnxFault::Frozen { what: "a batch of", fixed, asked: batch })),
-        None if device == Device::Cpu => Ok(1),
-        None => Ok(batch.max(1)),
-    }
 }

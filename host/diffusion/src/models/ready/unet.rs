@@ -5,7 +5,6 @@ use std::path::Path;
 use super::config::Config;
 use super::network::{Feed, Network, Values};
 use super::part::Part;
-use super::text_encoder::together;
 use super::{Added, OnnxFault};
 use crate::error::{Error, Result};
 use crate::graph::unet::guidance_features;
@@ -212,7 +211,7 @@ impl Unet {
             check_size("texts", images, texts.count)?;
         }
         self.accepts([rows, columns], &[timestep])?;
-        let together = together(&self.part, &self.sample, texts.count, self.device)?;
+        let together = self.part.together(&self.sample, texts.count, self.device)?;
         let mut predicted = Vec::with_capacity(texts.count * self.out_channels * rows * columns);
         for first in (0..texts.count).step_by(together) {
             let repeated;

@@ -6,7 +6,6 @@ use super::OnnxFault;
 use super::config::Config;
 use super::network::{Feed, Network, Values};
 use super::part::Part;
-use super::text_encoder::together;
 use crate::error::Result;
 use crate::models::check_size;
 use crate::onnx::Port;
@@ -106,7 +105,7 @@ impl VaeDecoder {
         let image = self.latent_channels * rows * columns;
         check_size("latents", batch * image, latents.len())?;
         self.accepts([rows, columns])?;
-        let together = together(&self.part, &self.latents, batch, self.device)?;
+        let together = self.part.together(&self.latents, batch, self.device)?;
         let expected = together * COLOURS * rows * columns * self.upscale * self.upscale;
         let mut pixels = Vec::with_capacity(expected * batch / together);
         for latents in latents.chunks(together * image) {
