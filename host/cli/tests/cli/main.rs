@@ -7,6 +7,7 @@ mod authors;
 mod commands;
 mod compiling;
 mod env;
+mod families;
 mod hub;
 mod images;
 mod interrupts;

@@ -146,8 +146,12 @@ fn rows(markdown: &str) -> Vec<(String, Vec<f64>)> {
     body.map(|line| {
         let cells = cells(line);
         let numbers = cells.iter().filter(|cell| cell.contains('e')).filter_map(|cell| cell.parse().ok()).collect();
-        let scheduler = cells.get(1).filter(|cell| cell.parse::<f64>().is_err());
-        (format!("{} {}", cells[0], scheduler.map_or("networks", String::as_str)), numbers)
+        // the numbers of networks begin where runs have a scheduler and how many they are
+        let name = match cells[1].parse::<f64>() {
+            Ok(_) => format!("{} networks", cells[0]),
+            Err(_) => format!("{} by {} in {} runs", cells[0], cells[1], cells[2]),
+        };
+        (name, numbers)
     })
     .collect()
 }

@@ -24,7 +24,7 @@ class Case:
     """Width and height; the model's where there is none."""
     clip_skip: int | None = None
     noise: str | None = None
-    """The type that the first noise is drawn in, where it is not float32."""
+    """The type that noise is drawn in, where it is not float32."""
 
     def json(self):
         """Without what is as it always is."""
@@ -74,8 +74,8 @@ def shape(**how):
     ]
 
 
-def half_noise():
-    return [Case(f"noise-{name}", 3, noise=name, seed=8) for name in ("float16", "bfloat16")]
+def half_noise(**how):
+    return [Case(f"noise-{name}", 3, noise=name, seed=8, **how) for name in ("float16", "bfloat16")]
 
 
 def few(steps, **how):
@@ -90,7 +90,7 @@ CASES = {
     "sd2": FULL,
     "sd-turbo": few((1, 2, 4), guidance=0.0) + shape(guidance=2.0) + SOME,
     "sdxl": FULL,
-    "sdxl-turbo": few((1, 2, 4), guidance=0.0) + shape(guidance=2.0) + SOME,
+    "sdxl-turbo": few((1, 2, 4), guidance=0.0) + shape(guidance=2.0) + half_noise(guidance=0.0) + SOME,
     "ssd": few((2, 10), guidance=9.0) + shape() + SOME,
     "lcm": few((1, 2, 4, 8))
     + [
@@ -98,6 +98,7 @@ CASES = {
         Case("weak-guidance", 4, guidance=2.5, seed=6),
         Case("clip-skip-1", 4, clip_skip=1, seed=7),
         Case("wide", 4, size=(40, 24), seed=9),
-    ],
+    ]
+    + half_noise(),
     "tiny-sd": few((2, 20)) + shape() + SOME,
 }

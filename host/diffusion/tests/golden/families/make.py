@@ -10,12 +10,15 @@ Weights of half types are widened to f32 before anything is computed, as difftes
 
 import json
 import sys
+from contextlib import contextmanager
 from copy import deepcopy
 from importlib.metadata import version
 
 import diffusers
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
+from diffusers.utils.torch_utils import randn_tensor
 from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
@@ -30,8 +33,9 @@ CLIPTextModel.text_model = property(lambda self: self)
 
 
 def load(name):
+    more = dict(safety_checker=None, feature_extractor=None) if name == "sd1" else {}
     pipeline = DiffusionPipeline.from_pretrained(
-        models.HERE / name, dtype=torch.float32, variant=VARIANTS.get(name)
+        models.HERE / name, dtype=torch.float32, variant=VARIANTS.get(name), **more
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -82,6 +86,23 @@ def scheduler(pipeline, own, case):
     pipeline.scheduler = kind.from_config(own.config, **more) if changed else deepcopy(own)
 
 
+@contextmanager
+def drawing(dtype):
+    """Schedulers draw noise in the type of the model: here in another one, as a model of that type would."""
+    modules = [scheduling_euler_ancestral_discrete, scheduling_lcm] if dtype else []
+    draw = randn_tensor
+
+    def half(*shape, dtype=None, **more):
+        return draw(*shape, dtype=wanted, **more).to(dtype)
+
+    wanted = getattr(torch, dtype) if dtype else None
+    for module in modules:
+        module.randn_tensor = half
+    yield
+    for module in modules:
+        module.randn_tensor = draw
+
+
 def run(pipeline, case):
     """The latents after the last step and the image."""
     generator = torch.Generator().manual_seed(case.seed)
@@ -103,7 +124,8 @@ def run(pipeline, case):
         last["latents"] = kwargs["latents"]
         return {}
 
-    image = pipeline(case.prompt, output_type="pil", callback_on_step_end=remember, **how).images[0]
+    with drawing(case.noise):
+        image = pipeline(case.prompt, output_type="pil", callback_on_step_end=remember, **how).images[0]
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(height, width, 3)
     return last["latents"][0].contiguous(), pixels
 

@@ -240,8 +240,13 @@ def keep(file, keys):
 
 
 def like_2022(folder):
-    """Only the fields that files had then; attention of the VAE and the text encoder under their names of then, and position
-    ids among the weights."""
+    """A safety checker in the index, which nothing here reads; only the fields that files had then; attention of the VAE and
+    the text encoder under their names of then, and position ids among the weights."""
+    checker = dict(
+        feature_extractor=["transformers", "CLIPImageProcessor"],
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+    )
+    edit(folder / "model_index.json", lambda index: (index.update(checker), index.pop("requires_safety_checker")))
     keep(
         folder / "unet/config.json",
         """act_fn attention_head_dim block_out_channels center_input_sample cross_attention_dim down_block_types
