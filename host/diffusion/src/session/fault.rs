@@ -151,6 +151,9 @@ impl DeviceError {
             }
             Self::Provider { .. } => "use `--device cpu`".to_owned(),
             Self::Precision { device: Device::Cpu | Device::CoreMl, .. } => "use `--precision f32`".to_owned(),
+            Self::Precision { device: Device::OpenVino, .. } => {
+                "use `--precision f32` or `--precision bf16`".to_owned()
+            }
             Self::Precision { .. } => "use `--precision f32` or `--precision f16`".to_owned(),
             Self::LeftToCpu { .. } => "run this model with `--device cpu`".to_owned(),
         }
