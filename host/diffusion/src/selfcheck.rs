@@ -36,10 +36,16 @@ impl fmt::Display for Compared {
 pub enum CheckError {
     /// The model does not load.
     #[error("{}", described(.0))]
-    Load(#[from] LoadError),
+    Load(Box<LoadError>),
     /// An image could not be made.
     #[error(transparent)]
     Generate(#[from] GenerateError),
+}
+
+impl From<LoadError> for CheckError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(Box::new(error))
+    }
 }
 
 impl CheckError {
