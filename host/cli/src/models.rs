@@ -192,7 +192,9 @@ impl Finder {
 
     pub(crate) fn select(&self, listing: &Listing, kind: Kind) -> Result<Selection, CliError> {
         let paths: Vec<&str> = listing.files.iter().map(|file| file.path.as_str()).collect();
-        kind.select(&paths, self.precision).map_err(|error| from_select(&listing.id, &error))
+        // CLIP is computed in single precision on every device
+        let precision = if kind == Kind::Clip { Precision::F32 } else { self.precision };
+        kind.select(&paths, precision).map_err(|error| from_select(&listing.id, &error))
     }
 
     /// What the cache has, if that is a whole model.

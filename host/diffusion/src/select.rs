@@ -11,7 +11,7 @@
 //! - `model_index.json`, the scheduler's config, tokenizers, and the components that text-to-image uses, each with `config.json`;
 //! - of each component's safetensors, those without a variant for fp32, those of the variant `fp16` for half precision, and the
 //!   other ones where there is nothing else; with all shards and their index;
-//! - where the UNet has no safetensors but a graph, `model.onnx` of each component with its external data.
+//! - of a component that has no safetensors but a graph, `model.onnx` with its external data; the VAE's lies in `vae_decoder`.
 //!
 //! Never pickles (`.bin`, `.ckpt`, `.pt`), `.msgpack`, `.h5`, OpenVINO, `safety_checker`, `feature_extractor`, `vae_encoder`.
 //! The names are those that [`crate::weights`] looks for, in the same order.
@@ -127,9 +127,6 @@ const COMPONENTS: [(&str, &str); 4] = [
     ("vae", "diffusion_pytorch_model"),
 ];
 
-/// The components of an ONNX pipeline.
-const GRAPHS: [&str; 4] = ["text_encoder", "text_encoder_2", "unet", "vae_decoder"];
-
 /// What tokenizers may have.
 const TOKENIZER: [&str; 6] = [
     "vocab.json",
@@ -156,22 +153,22 @@ pub fn pipeline(paths: &[&str], precision: Precision) -> Result<Selection, Selec
     for folder in ["tokenizer/", "tokenizer_2/"] {
         files.extend(TOKENIZER.iter().map(|name| format!("{folder}{name}")));
     }
-    let stored = listing.weights("unet/", COMPONENTS[2].1, precision);
-    let layout = match stored {
-        Err(SelectError::NoWeights { .. } | SelectError::Pickle { .. }) if listing.has("unet/model.onnx") => {
-            Layout::Onnx
+    let mut layout = Layout::Safetensors;
+    for (component, stem) in COMPONENTS {
+        let graph = if component == "vae" { "vae_decoder" } else { component };
+        let exported = listing.has(&format!("{graph}/model.onnx"));
+        // of the UNet it is always told what is missing
+        if !exported && !listing.has_folder(component) && component != "unet" {
+            continue;
         }
-        Err(error) => return Err(error),
-        Ok(_) => Layout::Safetensors,
-    };
-    if layout == Layout::Onnx {
-        for component in GRAPHS.iter().filter(|component| listing.has_folder(component)) {
-            files.extend(listing.graph(component));
-        }
-    } else {
-        for (component, stem) in COMPONENTS.iter().filter(|(component, _)| listing.has_folder(component)) {
-            files.push(format!("{component}/config.json"));
-            files.extend(listing.weights(&format!("{component}/"), stem, precision)?);
+        files.push(format!("{component}/config.json"));
+        match listing.weights(&format!("{component}/"), stem, precision) {
+            Ok(weights) => files.extend(weights),
+            Err(_) if exported => {
+                files.extend(listing.graph(graph));
+                layout = if component == "unet" { Layout::Onnx } else { layout };
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(listing.selection(layout, files))

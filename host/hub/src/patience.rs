@@ -12,7 +12,7 @@ pub struct Patience {
     /// A file that comes slower than this many bytes a second, measured over six times [`Patience::stall`], counts as stalled.
     /// Default: 1,024.
     pub slowest: u64,
-    /// Tries of one request, or of one file without [`PROGRESS`] between them. Default: 5.
+    /// Tries of one request, or of one file without a MiB between them. Default: 5.
     pub tries: u32,
     /// Pause before the second try; doubles with each. Default: 1 s.
     pub pause: Duration,

@@ -90,7 +90,8 @@ pub(crate) struct CheckArgs {
 }
 
 const CHECK_HELP: &str = "\
-Files of the cache are named by their digests, so this needs no network. A folder has no digests:
+Files of the cache are named by their digests, so this needs no network (on a Windows without
+symbolic links it does: there they are copies, and the hub is asked for the digests). A folder has no digests:
 of it, the configs and the headers of all weight files are read, which finds what is missing and
 what was cut short.
 

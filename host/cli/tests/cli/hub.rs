@@ -201,6 +201,29 @@ fn fetch_info_and_check_tell_people_and_programs() {
 }
 
 #[test]
+fn every_family_and_every_export_comes_whole() {
+    let world = World::new();
+    let golden = workspace().join("host/diffusion/tests/golden");
+    let folders = ["families", "ready"].map(|folder| fs::read_dir(golden.join(folder)).unwrap());
+    let models = folders.into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut count = 0;
+    for folder in models.filter(|folder| folder.join("model_index.json").is_file()) {
+        // what cannot be run from its folder cannot be run from the hub
+        if world.run(&["model", "check", folder.to_str().unwrap()]).code != 0 {
+            continue;
+        }
+        let id = format!("acme/{}", folder.file_name().unwrap().to_str().unwrap());
+        world.hub.commit_folder(&id, "main", &folder);
+        let fetched = world.run(&["model", "fetch", &id]).exits(0).stdout;
+        // all that is needed is there
+        world.run(&["model", "check", &id]).exits(0);
+        world.run(&["model", "check", fetched.trim_end()]).exits(0);
+        count += 1;
+    }
+    assert!(count >= 7, "{count} models");
+}
+
+#[test]
 fn mistakes_are_told_where_the_suite_makes_them() {
     let world = World::new();
     let ask = |model: &str| {

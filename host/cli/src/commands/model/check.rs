@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use difftest_diffusion::pipeline::described;
-use difftest_hub::{Checked, ModelId};
+use difftest_hub::{Checked, Damage, ModelId};
 use difftest_report::text::safe;
 use serde_json::{Value, json};
 
@@ -66,7 +66,12 @@ fn cached(id: &ModelId, args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError>
             crate::ui::note(&format!("reading {file} ({})", size(bytes)));
         }
     };
-    let checked = hub.check(&snapshot, None, &mut step).map_err(from_hub)?;
+    let mut checked = hub.check(&snapshot, None, &mut step).map_err(from_hub)?;
+    if hub.settings().offline.is_none() && checked.iter().any(|file| file.damage == Some(Damage::Unnamed)) {
+        // a cache without links, on Windows: the hub knows what its copies should be
+        let listing = hub.list(&id.at(&snapshot.commit).map_err(from_hub)?, finder.progress()).map_err(from_hub)?;
+        checked = hub.check(&snapshot, Some(&listing), &mut step).map_err(from_hub)?;
+    }
     let damaged: Vec<&Checked> = checked.iter().filter(|file| file.damage.is_some()).collect();
     for file in damaged.iter().filter(|_| args.remove) {
         hub.discard(&snapshot, &file.path).map_err(from_hub)?;
