@@ -49,6 +49,11 @@ pub fn start_runtime() -> Result<()> {
     start_device(Device::Cpu)
 }
 
+/// What the library for `device` says of how it was built; `None` where it does not start, which whoever uses it has words for.
+pub(crate) fn runtime_build(device: Device) -> Option<&'static str> {
+    environment::get(device).ok().map(|_| ort::info())
+}
+
 /// Starts the runtime for a device, as the first network on it would: finds the library, asks the driver, loads what the
 /// provider needs. On another device than the CPU it also computes something there.
 ///

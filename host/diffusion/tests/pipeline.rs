@@ -69,21 +69,9 @@ fn defaults_come_from_the_model_and_are_recorded() {
     );
     assert!(made.warnings.is_empty());
     let names: Vec<_> = model().info().environment.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        names,
-        [
-            "cpu",
-            "device",
-            "graphs",
-            "lanes",
-            "onnxruntime",
-            "optimization",
-            "precision",
-            "provider",
-            "threads",
-            "together"
-        ]
-    );
+    let machine = ["cpu", "cpu-model", "device", "graphs", "lanes", "onnxruntime", "onnxruntime-build"];
+    let pipeline = ["optimization", "precision", "provider", "threads", "together", "weights"];
+    assert_eq!(names, [machine.as_slice(), &pipeline].concat());
 }
 
 #[test]

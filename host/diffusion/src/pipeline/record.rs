@@ -1,11 +1,14 @@
 //! The record of where images came from.
 
 use difftest_core::generate::GeneratorInfo;
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
 use super::load::{LoadError, Options};
 use super::model::Model;
 use crate::lora::Adapters;
 use crate::runtime;
+use crate::session::runtime_build;
+use crate::weights::Weights;
 
 /// Counted up when graphs are built differently in a way that may change a bit.
 const GRAPHS: &str = "difftest-2";
@@ -23,27 +26,50 @@ pub(super) fn info(
         kind: model.family.kind().to_owned(),
         files: model.repository.digests()?,
         loras: adapters.infos(),
-        environment: environment(options, lanes),
+        environment: environment(model, options, lanes),
     })
 }
 
 /// Everything about the machine that images may depend on, and what they do not depend on but people ask for; sorted by name.
-fn environment(options: &Options, lanes: usize) -> Vec<(String, String)> {
+fn environment(model: &Model, options: &Options, lanes: usize) -> Vec<(String, String)> {
     let library = runtime::find_for(options.device.provider()).ok().and_then(|library| library.version);
     [
         ("cpu", cpu()),
+        ("cpu-model", processor()),
         ("device", options.device.to_string()),
         ("graphs", GRAPHS.to_owned()),
         ("lanes", lanes.to_string()),
         ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
+        ("onnxruntime-build", runtime_build(options.device).unwrap_or("unknown").to_owned()),
         ("optimization", "all".to_owned()),
         ("precision", options.precision().to_string()),
         ("provider", options.device.provider_name().to_owned()),
         ("threads", options.threads().to_string()),
         ("together", options.together.max(1).to_string()),
+        ("weights", formats(model, options)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
+}
+
+/// In which number formats each part's weights are stored: `unet f16, vae f32`; a part that is an exported graph says so.
+fn formats(model: &Model, options: &Options) -> String {
+    let encoders = model.family.text_encoders().iter().map(|(part, _)| (*part, "model"));
+    let parts = encoders.chain([("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")]);
+    let folder = model.repository.folder();
+    let formats = parts.map(|(part, stem)| match Weights::open_for(&folder.join(part), stem, options.precision()) {
+        Ok(weights) => format!("{part} {}", weights.formats().into_iter().collect::<Vec<_>>().join("/")),
+        Err(_) => format!("{part} onnx"),
+    });
+    formats.collect::<Vec<_>>().join(", ")
+}
+
+/// What the processor calls itself.
+fn processor() -> String {
+    let what = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(what).ok();
+    let brand = system.as_ref().and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
+    brand.filter(|brand| !brand.is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Architecture and the instruction sets that ONNX Runtime chooses its kernels by: another set may round differently.

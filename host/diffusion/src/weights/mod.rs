@@ -145,6 +145,11 @@ impl Weights {
         self.files.iter().map(|file| file.path.as_path())
     }
 
+    /// The number formats of its tensors, by name, sorted.
+    pub fn formats(&self) -> BTreeSet<String> {
+        self.tensors.values().map(|entry| format!("{:?}", entry.dtype).to_lowercase()).collect()
+    }
+
     /// Values of all tensors whose names `wanted` takes.
     pub fn values(&self, wanted: impl Fn(&str) -> bool) -> u64 {
         let tensors = self.tensors.iter().filter(|(name, _)| wanted(name));
