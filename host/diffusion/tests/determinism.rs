@@ -65,10 +65,9 @@ fn predictions_with_weights_in_place() {
     assert!(difference < 1e-5, "{difference}");
 }
 
-/// `shapes/unet`, whose file is in half precision, in a file in `f32`: only that can stay in place.
-fn wide_unet() -> tempfile::TempDir {
-    let (from, to) = (model("shapes/unet"), tempfile::tempdir().unwrap());
-    let name = "diffusion_pytorch_model.safetensors";
+/// A component, whose file is in half precision, with a file in `f32`: only that can stay in place.
+fn wide(component: &str, name: &str) -> tempfile::TempDir {
+    let (from, to) = (model(component), tempfile::tempdir().unwrap());
     let file = std::fs::read(from.join(name)).unwrap();
     let narrow = SafeTensors::deserialize(&file).unwrap();
     let wide: Vec<(String, Vec<usize>, Vec<u8>)> = narrow
@@ -88,7 +87,7 @@ fn wide_unet() -> tempfile::TempDir {
 
 /// One prediction, which is the same whatever is around it.
 fn predictions_with(in_place: InPlace) -> Vec<f32> {
-    let folder = wide_unet();
+    let folder = wide("shapes/unet", "diffusion_pytorch_model.safetensors");
     let golden = golden_network("shapes-unet");
     let [_, channels, height, width] = shape(&golden, "sample");
     let (sample, text) = (values_f32(&golden, "sample"), values_f32(&golden, "text"));
@@ -109,7 +108,7 @@ fn sizes_with_weights_in_place() {
     let golden = golden_network("shapes-unet");
     let text = values_f32(&golden, "text");
     let text = &text[..text.len() / 2];
-    let folder = wide_unet();
+    let folder = wide("shapes/unet", "diffusion_pytorch_model.safetensors");
     for size in [[8, 8], [16, 16], [24, 16], [32, 32], [17, 16]] {
         let sample: Vec<f32> = (0..4 * size[0] * size[1]).map(|index| (index as f32 * 0.37).sin()).collect();
         let found = [(InPlace::Never, 1), (InPlace::Always, 1), (InPlace::Always, 3)].map(|(in_place, threads)| {
@@ -169,6 +168,23 @@ fn prompt_embeddings() {
     };
     let load = |options: &SessionOptions| TextEncoder::load(&model("shapes/text_encoder"), options).unwrap();
     same_for_threads_and_batches(load, run, 3);
+}
+
+#[test]
+fn prompt_embeddings_with_weights_in_place() {
+    let folder = wide("shapes/text_encoder", "model.safetensors");
+    let run = |encoder: &TextEncoder, chosen: &[usize]| {
+        encoder.encode(&ids(chosen), chosen.len(), TextTap::default()).unwrap().hidden
+    };
+    let [packed, in_place] = [InPlace::Never, InPlace::Always].map(|in_place| {
+        let load = |options: &SessionOptions| {
+            TextEncoder::load(folder.path(), &SessionOptions { in_place, ..options.clone() }).unwrap()
+        };
+        same_for_threads_and_batches(load, run, 3);
+        run(&load(&options()), &[0])
+    });
+    let difference = packed.iter().zip(&in_place).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+    assert!(difference < 1e-5, "{difference}");
 }
 
 #[test]

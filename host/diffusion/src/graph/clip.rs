@@ -33,7 +33,7 @@ pub struct HiddenState {
     pub norm: bool,
 }
 
-/// The text tower. Input `ids` `[batch, length]`, `i64`.
+/// The text tower. Input `ids` `[batch, length]`, `i64`. With `in_place`, large weights stay in place ([`Net::at_pixels`]).
 ///
 /// # Errors
 /// Weights that do not fit the config.
@@ -41,6 +41,7 @@ pub fn text_tower(
     config: &TextConfig,
     outputs: TextOutputs,
     precision: Precision,
+    in_place: bool,
     weights: &mut Weights,
 ) -> Result<Vec<u8>> {
     let TowerConfig { width, epsilon, .. } = config.tower;
@@ -52,6 +53,7 @@ pub fn text_tower(
     let tokens = net.embedding(&tokens, &ids, [config.vocabulary, width])?;
     let positions = net.weight(&format!("{root}embeddings.position_embedding.weight"), &[config.length, width])?;
     let mut x = net.add(&tokens, &positions);
+    net.at_pixels(in_place.then_some(config.length));
     let at = format!("{root}encoder");
     let mut done = 0;
     let norm = format!("{root}final_layer_norm");
@@ -129,19 +131,19 @@ fn encoder(
     for layer in layers {
         let at = format!("{prefix}.layers.{layer}");
         let normal = net.layer_norm(&format!("{at}.layer_norm1"), &x, width, epsilon)?;
-        let q = net.linear(&format!("{at}.self_attn.q_proj"), &normal, width, width, true)?;
-        let k = net.linear(&format!("{at}.self_attn.k_proj"), &normal, width, width, true)?;
-        let v = net.linear(&format!("{at}.self_attn.v_proj"), &normal, width, width, true)?;
+        let q = net.pixel_linear(&format!("{at}.self_attn.q_proj"), &normal, [width, width], true)?;
+        let k = net.pixel_linear(&format!("{at}.self_attn.k_proj"), &normal, [width, width], true)?;
+        let v = net.pixel_linear(&format!("{at}.self_attn.v_proj"), &normal, [width, width], true)?;
         let mixed = net.attention([&q, &k, &v], config.heads, causal);
-        let mixed = net.linear(&format!("{at}.self_attn.out_proj"), &mixed, width, width, true)?;
+        let mixed = net.pixel_linear(&format!("{at}.self_attn.out_proj"), &mixed, [width, width], true)?;
         x = net.add(&x, &mixed);
         let normal = net.layer_norm(&format!("{at}.layer_norm2"), &x, width, epsilon)?;
-        let wide = net.linear(&format!("{at}.mlp.fc1"), &normal, width, inner, true)?;
+        let wide = net.pixel_linear(&format!("{at}.mlp.fc1"), &normal, [inner, width], true)?;
         let wide = match config.activation {
             Activation::QuickGelu => net.sigmoid_gate(&wide, 1.702),
             Activation::Gelu => net.gelu(&wide),
         };
-        let narrow = net.linear(&format!("{at}.mlp.fc2"), &wide, inner, width, true)?;
+        let narrow = net.pixel_linear(&format!("{at}.mlp.fc2"), &wide, [width, inner], true)?;
         x = net.add(&x, &narrow);
     }
     Ok(x)

@@ -31,6 +31,7 @@ impl ClipModel {
             &text_config,
             TextOutputs { hidden: None, projection: Some(projection) },
             Precision::F32,
+            options.keeps_in_place(&weights),
             &mut weights,
         )?;
         weights.refuse_extra(&[], &["vision_model.", "visual_projection.", "logit_scale"])?;

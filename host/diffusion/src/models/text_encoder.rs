@@ -67,7 +67,7 @@ impl TextEncoder {
             hidden: Some(HiddenState { layer: config.tower.layers, norm: true }),
             projection: config.projection,
         };
-        text_tower(&config, everything, options.precision, &mut weights)?;
+        text_tower(&config, everything, options.precision, false, &mut weights)?;
         weights.refuse_extra(&[], &OTHER_HALF)?;
         Ok(Self { config, folder: folder.to_path_buf(), options: options.clone(), networks: Mutex::default() })
     }
@@ -132,7 +132,8 @@ impl TextEncoder {
             return Ok(Arc::clone(network));
         }
         let mut weights = weights(&self.folder, &self.options)?;
-        let model = text_tower(&self.config, self.outputs(tap)?, self.options.precision, &mut weights)?;
+        let in_place = self.options.keeps_in_place(&weights);
+        let model = text_tower(&self.config, self.outputs(tap)?, self.options.precision, in_place, &mut weights)?;
         let network = Arc::new(Network::load("the text encoder", &model, &weights, &self.options)?);
         networks.push((tap, Arc::clone(&network)));
         Ok(network)
