@@ -170,3 +170,31 @@ fn shown(off: f64) -> String {
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("FIDELITY.md")
 }
+
+#[test]
+fn deviations_are_rounded_up_to_a_digit() {
+    let shown = [3.01e-6, 9.5e-6, 0.0, 4.2e-3, f64::NAN].map(shown);
+    assert_eq!(shown, ["4e-6", "1e-5", "1e-7", "5e-3", "NaN"]);
+}
+
+#[test]
+fn rows_are_read_back_as_they_were_written() {
+    let networks = Networks { family: "a".to_owned(), text: 3.5e-6, pooled: None, unet: 1.5e-5, vae: 2.5e-6 };
+    let run = Runs {
+        family: "a + LoRA".to_owned(),
+        scheduler: "ddim".to_owned(),
+        runs: 3,
+        latents: 2.5e-4,
+        beyond: 0,
+        bytes: 48,
+        worst: 1,
+    };
+    let table = Table { networks: vec![networks], runs: vec![run] };
+    let expected =
+        [("a networks".to_owned(), vec![4e-6, 2e-5, 3e-6]), ("a + LoRA by ddim in 3 runs".to_owned(), vec![3e-4])];
+    assert_eq!(rows(&format!("{HEAD}\n{}", table.markdown())), expected);
+    assert!(table.outside().is_empty());
+    let stale = table.stale();
+    assert!(stale.contains(&"no row for a networks".to_owned()), "{stale:?}");
+    assert!(stale.iter().any(|row| row.ends_with("is not measured")), "{stale:?}");
+}
