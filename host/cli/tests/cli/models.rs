@@ -119,7 +119,7 @@ fn images_that_do_not_fit_into_memory_are_refused_before_anything_is_loaded() {
     let env = TestEnv::new();
     let suite = SUITE.replace("steps = 2", "steps = 2\nsize = 8192");
     env.write("suites/suite.toml", format!("model = \"builtin:shapes\"\n{suite}"));
-    env.run(&["run", "suite"]).exits(2).says(&[
+    env.run(["run", "suite"]).exits(2).says(&[
         "8192x8192",
         "need about",
         "free",
@@ -139,7 +139,7 @@ fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
         )
     };
     let plugins = crate::env::workspace().join("plugins");
-    let run = || env.run(&["run", "suite", "-v", "--output", "results.json", "--plugins", plugins.to_str().unwrap()]);
+    let run = || env.run(["run", "suite", "-v", "--output", "results.json", "--plugins", plugins.to_str().unwrap()]);
     env.write("suites/suite.toml", suite(""));
     run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
     env.write("suites/suite.toml", suite("long_prompt = \"error\""));
