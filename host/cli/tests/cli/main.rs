@@ -6,6 +6,7 @@
 mod authors;
 mod commands;
 mod compiling;
+mod devices;
 mod env;
 mod families;
 mod hub;
