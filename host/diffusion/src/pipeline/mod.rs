@@ -205,8 +205,10 @@ impl Generator for StableDiffusion {
         &self.info
     }
 
+    /// On a GPU one more than its networks have: an image is decoded while the next one is begun. On the CPU both would want the
+    /// same cores.
     fn lanes(&self) -> usize {
-        self.session.lanes
+        self.session.lanes + usize::from(matches!(self.options.device, Device::Cuda(_)))
     }
 
     fn resolve(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
