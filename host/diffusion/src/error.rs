@@ -183,9 +183,20 @@ impl Error {
             Self::Device(error) => Some(error.hint()),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
             Self::ForeignWeights { advice, .. } => Some(advice.clone()),
+            Self::Network { detail, .. } if out_of_memory(detail) => Some(
+                "memory ran out: images of half the side take a quarter of it, and `-j 1` makes one at a time"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
+}
+
+/// The runtime's words for it, on the processor and on GPUs.
+fn out_of_memory(detail: &str) -> bool {
+    ["Failed to allocate memory", "bad_alloc", "out of memory", "bad allocation"]
+        .iter()
+        .any(|words| detail.contains(words))
 }
 
 impl From<crate::lora::LoraError> for Error {
@@ -248,5 +259,19 @@ impl Error {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         |source| Self::Io { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_to_do_when_memory_runs_out() {
+        // As ONNX Runtime 1.31 says it.
+        let detail = "bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 16777216".to_owned();
+        let error = Error::Network { network: "the VAE decoder".to_owned(), detail };
+        assert!(error.hint().unwrap().contains("half the side"));
     }
 }

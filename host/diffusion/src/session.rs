@@ -237,10 +237,7 @@ pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 /// The session of an ONNX file, whose weights may lie beside it.
 pub(crate) fn open_file(path: &Path, options: &SessionOptions) -> Result<Session> {
     let folder = path.parent().and_then(Path::to_str).unwrap_or_default();
-    // What goes wrong in a call is told to whoever called: a plugin must not be able to fill the user's terminal with it.
-    open(&path.display().to_string(), folder, options, |builder| {
-        builder.with_log_level(ort::logging::LogLevel::Fatal)?.commit_from_file(path)
-    })
+    open(&path.display().to_string(), folder, options, |mut builder| builder.commit_from_file(path))
 }
 
 /// The session of an encoded graph whose weights lie below `folder`.
@@ -288,7 +285,8 @@ fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) ->
         // Without a policy, the runtime would pick accelerators by itself.
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
         .with_intra_op_spinning(options.spin)?
-        .with_log_level(ort::logging::LogLevel::Error)?
+        // What goes wrong is told to whoever called, once; a plugin must not be able to fill the user's terminal with it.
+        .with_log_level(ort::logging::LogLevel::Fatal)?
         .with_config_entry("session.model_external_initializers_file_folder_path", folder)?)
 }
 

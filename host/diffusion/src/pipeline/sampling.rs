@@ -90,7 +90,7 @@ impl Sampling<'_> {
             let parts: Vec<&ProjectedTexts> =
                 members.iter().filter_map(|&slot| slots[slot].as_ref().ok()).map(|work| &work.texts).collect();
             let texts = if parts.len() > 1 { Some(ProjectedTexts::concat(&parts)) } else { None };
-            let texts = texts.transpose().map_err(|error| failed("unet", &error))?;
+            let texts = texts.transpose().map_err(|error| broken("unet", &error))?;
             Ok(Group { members: members.to_vec(), texts })
         };
         ready.chunks(self.together).map(group).collect()
@@ -175,7 +175,7 @@ impl Sampling<'_> {
         let added = (self.model.family == Family::Xl).then_some(Added { pooled: &pooled, time_ids: &time_ids });
         let guidance = self.model.reads_guidance.then_some(self.settings.guidance);
         let texts = self.networks.unet.project_texts(&tokens, embeddings.len(), added, guidance);
-        texts.map_err(|error| failed("unet", &error))
+        texts.map_err(|error| broken("unet", &error))
     }
 
     fn step(&self, group: &Group, step: usize, slots: &mut [Slot]) {
@@ -224,7 +224,7 @@ impl Sampling<'_> {
         let shape = [samples.len() / size, channels, height, width];
         let timestep = first.scheduler.timesteps()[step];
         let prediction = self.networks.unet.predict_under(&samples, shape, timestep, texts);
-        prediction.map_err(|error| failed("unet", &error))
+        prediction.map_err(|error| broken("unet", &error))
     }
 
     fn finish(&self, mut work: Work, request: &Request) -> Result<Generated, GenerateError> {
@@ -233,7 +233,7 @@ impl Sampling<'_> {
         let vae = &self.networks.vae;
         let shape = [1, channels, height, width];
         let decoded = vae.unscale(&mut work.latents, shape).and_then(|()| vae.decode(&work.latents, shape));
-        let planes = decoded.map_err(|error| failed("vae", &error))?;
+        let planes = decoded.map_err(|error| broken("vae", &error))?;
         let image =
             pixels::image(&planes, settings.width, settings.height).ok_or_else(|| not_finite("the decoded image"))?;
         let mut attributes = vec![
@@ -268,6 +268,11 @@ fn guide(prediction: &mut Vec<f32>, scale: f32) {
     for (m, p) in prediction.iter_mut().zip(positive) {
         *m += scale * (p - *m);
     }
+}
+
+/// A network that failed, with what can be done about it.
+fn broken(kind: &str, error: &Error) -> GenerateError {
+    GenerateError { hint: error.hint(), ..failed(kind, error) }
 }
 
 fn cancelled() -> GenerateError {
