@@ -97,7 +97,7 @@ pub(crate) struct Selection {
     /// Seeds instead of the suite's; repeat for several.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Vec<u64>,
-    /// Model instead of the suite's: `builtin:shapes`, a folder in diffusers layout, or ORG/NAME[@REVISION] on the Hugging Face hub,
+    /// Model instead of the suite's: `builtin:shapes`, a folder in diffusers layout, or `ORG/NAME[@REVISION]` on the Hugging Face hub,
     /// which is fetched where it is not in the cache.
     #[arg(long, value_name = "MODEL", env = "DIFFTEST_MODEL")]
     pub(crate) model: Option<String>,

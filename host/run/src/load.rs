@@ -31,7 +31,7 @@ pub struct Loader<'a> {
     kept: Arc<Kept>,
 }
 
-/// The last diffusion model, by its [`place`] and LoRA files: suites on the same one share it, and so do runs that are given the same of
+/// The last diffusion model, by the folder it means and LoRA files: suites on the same one share it, and so do runs that are given the same of
 /// this.
 #[derive(Default)]
 pub struct Kept(Mutex<Option<(String, Arc<dyn Generator>)>>);
