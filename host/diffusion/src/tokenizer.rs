@@ -62,6 +62,19 @@ pub enum TokenizerError {
     Library(String),
 }
 
+impl TokenizerError {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } | Self::Content { .. } => {
+                Some("copy or download the tokenizer's folder again, all files from the same place".to_owned())
+            }
+            Self::Library(_) => None,
+        }
+    }
+}
+
 impl From<tokenizers::Error> for TokenizerError {
     fn from(error: tokenizers::Error) -> Self {
         Self::Library(error.to_string())
@@ -73,18 +86,20 @@ impl ClipTokenizer {
     /// and length from `tokenizer_config.json` and `special_tokens_map.json` where they are.
     ///
     /// # Errors
-    /// A file that is missing, malformed, or adds tokens that the model does not know.
+    /// A file that is missing, malformed or of another tokenizer, merges that are not all there, or tokens that the model does not
+    /// know.
     pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
-        let files::Pieces { path, vocab, merges } = files::pieces(folder)?;
+        let pieces = files::pieces(folder)?;
         let config = files::Config::read(folder)?;
-        config.refuse_added(&vocab)?;
+        config.refuse_other_class()?;
+        config.refuse_added(&pieces.vocab)?;
 
         let mut special = Vec::new();
         let mut id = |key: &str, default: &str| {
-            let token = config.special(key, default);
-            let id = vocab.get(&token.content).copied().ok_or_else(|| {
+            let token = config.special(key, default)?;
+            let id = pieces.vocab.get(&token.content).copied().ok_or_else(|| {
                 let key = key.replace('_', " ");
-                files::content(&path, &format!("the {key} `{}` is not in the vocabulary", token.content))
+                files::content(&pieces.path, &format!("the {key} `{}` is not in the vocabulary", token.content))
             });
             special.push(token);
             id.map(i64::from)
@@ -94,11 +109,13 @@ impl ClipTokenizer {
         let pad = id("pad_token", "<|endoftext|>")?;
         id("unk_token", "<|endoftext|>")?;
         let unknown = special.last().map(|token| token.content.clone()).unwrap_or_default();
+        pieces.refuse_incomplete(&special)?;
+        let files::Pieces { vocab, merges, .. } = pieces;
 
         let bpe = BPE::builder()
             .vocab_and_merges(vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
             .continuing_subword_prefix(String::new())
-            .end_of_word_suffix("</w>".to_owned())
+            .end_of_word_suffix(files::END_OF_WORD.to_owned())
             .unk_token(unknown)
             .build()?;
         let mut tokenizer = Tokenizer::new(bpe);

@@ -91,3 +91,45 @@ fn broken_files_are_named() {
     assert!(error(&[("tokenizer_config.json", added)]).contains("`<my-style>`"));
     assert!(matches!(ClipTokenizer::load(Path::new("/nowhere")), Err(TokenizerError::Io { .. })));
 }
+
+/// Merges that are not all there make other pieces of the same words, and so another image, without a word.
+#[test]
+fn merges_that_are_missing_are_noticed() {
+    let merges = std::fs::read_to_string(shapes().join("merges.txt")).unwrap();
+    let lines: Vec<&str> = merges.lines().collect();
+    let error = |text: &str| ClipTokenizer::load(copy(&[("merges.txt", text)]).path()).err().unwrap();
+    let all = error("");
+    assert!(
+        all.to_string().ends_with(
+            "none of its 0 merges makes `gr` (token 512 of the vocabulary), nor 104 more: merges are missing"
+        ),
+        "{all}"
+    );
+    assert!(all.hint().unwrap().contains("again"));
+    let half = error(&lines[..lines.len() / 2].join("\n")).to_string();
+    assert!(half.contains("merges.txt: none of its 52 merges makes `") && half.contains("nor 52 more"), "{half}");
+    let one = error(&lines[..lines.len() - 1].join("\n")).to_string();
+    assert!(one.contains("none of its 104 merges makes `") && !one.contains("more:"), "{one}");
+    let foreign = error(&format!("{merges}\ngr zzz\n")).to_string();
+    assert!(foreign.contains("merge 106 joins `zzz`, which is not in the vocabulary"), "{foreign}");
+
+    let lcm = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families/lcm/tokenizer/tokenizer.json");
+    let mut whole: Value = serde_json::from_slice(&std::fs::read(lcm).unwrap()).unwrap();
+    whole["model"]["merges"] = Value::Array(Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), whole.to_string()).unwrap();
+    let error = ClipTokenizer::load(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("tokenizer.json: none of its 0 merges makes `gr`"), "{error}");
+}
+
+#[test]
+fn settings_of_another_tokenizer_are_refused() {
+    let error = |settings: &str| {
+        ClipTokenizer::load(copy(&[("tokenizer_config.json", settings)]).path()).err().unwrap().to_string()
+    };
+    assert!(error(r#"{"pad_token": 3}"#).contains("tokenizer_config.json: `pad_token` must be a text"));
+    assert!(
+        error(r#"{"tokenizer_class": "T5Tokenizer"}"#)
+            .contains("`tokenizer_class` is \"T5Tokenizer\", supported: CLIP")
+    );
+}

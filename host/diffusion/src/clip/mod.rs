@@ -90,6 +90,7 @@ impl ClipError {
         match self {
             Self::Repository(error) => error.hint(),
             Self::Network(error) => error.hint(),
+            Self::Tokenizer(error) => error.hint(),
             _ => None,
         }
     }

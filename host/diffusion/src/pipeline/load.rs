@@ -106,6 +106,7 @@ impl LoadError {
             Self::Repository(error) => error.hint(),
             Self::Network(error) | Self::Text(TextError::Encoder(error)) => error.hint(),
             Self::Lora(error) => error.hint(),
+            Self::Tokenizer(error) | Self::Text(TextError::Tokenizer(error)) => error.hint(),
             _ => None,
         }
     }
@@ -119,7 +120,7 @@ impl LoadError {
 impl TextError {
     pub(super) fn into_generate(self) -> GenerateError {
         let (kind, hint) = match &self {
-            Self::Tokenizer(_) => ("tokenizer", None),
+            Self::Tokenizer(error) => ("tokenizer", error.hint()),
             Self::Encoder(error) => ("text-encoder", error.hint()),
             Self::TooLong(_) => ("long-prompt", Some("shorten the prompt, or set long_prompt = \"cut\"".to_owned())),
             Self::ClipSkip { .. } => ("settings", None),

@@ -1,16 +1,20 @@
 //! The files of a tokenizer: pieces and merges in either of two layouts, and the settings beside them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use super::TokenizerError;
 
 /// What `model_max_length` is where no sensible one is given: all CLIP text towers have 77 positions.
 const POSITIONS: usize = 77;
+
+/// How pieces at the end of a word end.
+pub(super) const END_OF_WORD: &str = "</w>";
 
 /// Ids by piece.
 type Vocabulary = HashMap<String, u32>;
@@ -19,6 +23,8 @@ type Vocabulary = HashMap<String, u32>;
 pub(super) struct Pieces {
     /// Where the vocabulary was read, for messages.
     pub(super) path: PathBuf,
+    /// Where the merges were.
+    pub(super) merges_path: PathBuf,
     pub(super) vocab: Vocabulary,
     /// The pairs that become one piece, in their order.
     pub(super) merges: Vec<(String, String)>,
@@ -32,7 +38,8 @@ pub(super) fn pieces(folder: &Path) -> Result<Pieces, TokenizerError> {
         return whole_pieces(whole);
     }
     let vocab = serde_json::from_slice(&read(&path)?).map_err(|error| content(&path, &error))?;
-    Ok(Pieces { path, vocab, merges: merges(folder)? })
+    let merges_path = folder.join("merges.txt");
+    Ok(Pieces { path, vocab, merges: merges(&merges_path)?, merges_path })
 }
 
 /// The parts of `tokenizer.json` that transformers' `CLIPTokenizer` reads; normalizer, words and template are the class's own.
@@ -64,7 +71,9 @@ fn whole_pieces(path: PathBuf) -> Result<Pieces, TokenizerError> {
     let Whole { added_tokens, model } =
         serde_json::from_slice(&read(&path)?).map_err(|error| content(&path, &error))?;
     // files of some years leave the type out
-    if model.kind.as_deref().is_some_and(|kind| kind != "BPE") || model.end_of_word_suffix.as_deref() != Some("</w>") {
+    if model.kind.as_deref().is_some_and(|kind| kind != "BPE")
+        || model.end_of_word_suffix.as_deref() != Some(END_OF_WORD)
+    {
         return Err(content(&path, &"not CLIP's byte-pair encoding, whose words end in `</w>`"));
     }
     refuse_unknown(&path, added_tokens.iter(), &model.vocab)?;
@@ -72,7 +81,7 @@ fn whole_pieces(path: PathBuf) -> Result<Pieces, TokenizerError> {
         Pair::Two(a, b) => Ok((a, b)),
         Pair::Line(line) => split(&line).ok_or_else(|| content(&path, &format!("merge {} is not a pair", index + 1))),
     });
-    Ok(Pieces { merges: merges.collect::<Result<_, _>>()?, vocab: model.vocab, path })
+    Ok(Pieces { merges: merges.collect::<Result<_, _>>()?, vocab: model.vocab, merges_path: path.clone(), path })
 }
 
 fn refuse_unknown<'a>(
@@ -87,30 +96,54 @@ fn refuse_unknown<'a>(
     }
 }
 
+/// What `tokenizer_class` may say, where it says something: all read the same files.
+const CLASSES: [&str; 4] = ["CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"];
+
 /// The optional settings: both files are `{}` where they are missing.
 pub(super) struct Config {
     path: PathBuf,
     file: Map<String, Value>,
+    map_path: PathBuf,
     map: Map<String, Value>,
 }
 
 impl Config {
     pub(super) fn read(folder: &Path) -> Result<Self, TokenizerError> {
-        let path = folder.join("tokenizer_config.json");
-        Ok(Self { file: object(&path)?, map: object(&folder.join("special_tokens_map.json"))?, path })
+        let [path, map_path] = ["tokenizer_config.json", "special_tokens_map.json"].map(|name| folder.join(name));
+        Ok(Self { file: object(&path)?, map: object(&map_path)?, path, map_path })
+    }
+
+    /// Refuses the settings of another kind of tokenizer.
+    pub(super) fn refuse_other_class(&self) -> Result<(), TokenizerError> {
+        match self.file.get("tokenizer_class") {
+            None | Some(Value::Null) => Ok(()),
+            Some(class) if class.as_str().is_some_and(|class| CLASSES.contains(&class)) => Ok(()),
+            Some(class) => {
+                let supported = CLASSES.join(", ");
+                Err(content(&self.path, &format!("`tokenizer_class` is {class}, supported: {supported}")))
+            }
+        }
     }
 
     /// A special token, written as a string or as an object.
-    pub(super) fn special(&self, key: &str, default: &str) -> AddedToken {
-        let value = [&self.file, &self.map].into_iter().filter_map(|map| map.get(key)).find(|value| !value.is_null());
-        let text = |value: &Value| value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned);
-        let token = AddedToken::from(value.and_then(text).unwrap_or_else(|| default.to_owned()), true);
+    pub(super) fn special(&self, key: &str, default: &str) -> Result<AddedToken, TokenizerError> {
+        let files = [(&self.path, &self.file), (&self.map_path, &self.map)];
+        let said =
+            files.into_iter().find_map(|(path, map)| Some((path, map.get(key).filter(|value| !value.is_null())?)));
+        let text = match said {
+            None => default,
+            Some((path, value)) => value.as_str().or_else(|| value.get("content")?.as_str()).ok_or_else(|| {
+                content(path, &format!("`{key}` must be a text, or an object with a text `content`, found {value}"))
+            })?,
+        };
+        let value = said.map(|(_, value)| value);
+        let token = AddedToken::from(text.to_owned(), true);
         let flag = |name: &str| value.and_then(|value| value.get(name)).and_then(Value::as_bool).unwrap_or(false);
-        token
+        Ok(token
             .normalized(flag("normalized"))
             .lstrip(flag("lstrip"))
             .rstrip(flag("rstrip"))
-            .single_word(flag("single_word"))
+            .single_word(flag("single_word")))
     }
 
     pub(super) fn max_length(&self) -> usize {
@@ -126,12 +159,11 @@ impl Config {
 }
 
 /// The merges in order: two pieces on a line, separated by a space; a first line with the version is skipped.
-fn merges(folder: &Path) -> Result<Vec<(String, String)>, TokenizerError> {
-    let path = folder.join("merges.txt");
-    let text = String::from_utf8(read(&path)?).map_err(|error| content(&path, &error))?;
+fn merges(path: &Path) -> Result<Vec<(String, String)>, TokenizerError> {
+    let text = String::from_utf8(read(path)?).map_err(|error| content(path, &error))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
     lines
-        .map(|(index, line)| split(line).ok_or_else(|| content(&path, &format!("line {} is not a pair", index + 1))))
+        .map(|(index, line)| split(line).ok_or_else(|| content(path, &format!("line {} is not a pair", index + 1))))
         .collect()
 }
 
@@ -142,6 +174,50 @@ fn split(line: &str) -> Option<(String, String)> {
 
 fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
     std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.to_owned(), source })
+}
+
+impl Pieces {
+    /// Refuses merges that do not belong to the vocabulary or are not all there: words would fall into other pieces, and every
+    /// prompt would silently mean something else. CLIP's vocabulary holds each sign of the byte alphabet, alone and as the end of
+    /// a word, what each merge makes, and the `special` tokens.
+    pub(super) fn refuse_incomplete(&self, special: &[AddedToken]) -> Result<(), TokenizerError> {
+        let made: HashSet<String> = self.merges.iter().map(|(left, right)| format!("{left}{right}")).collect();
+        let unknown = |piece: &&String| !self.vocab.contains_key(*piece);
+        let pieces = self.merges.iter().enumerate().flat_map(|(index, (a, b))| [(index, a), (index, b)]);
+        if let Some((index, piece)) = pieces.into_iter().find(|(_, piece)| unknown(piece)) {
+            let why = format!(
+                "merge {} joins `{piece}`, which is not in the vocabulary: the files are of two tokenizers",
+                index + 1
+            );
+            return Err(content(&self.merges_path, &why));
+        }
+        if let Some(piece) = made.iter().filter(unknown).min() {
+            let why =
+                format!("a merge makes `{piece}`, which is not in the vocabulary: the files are of two tokenizers");
+            return Err(content(&self.merges_path, &why));
+        }
+        let alphabet = ByteLevel::alphabet();
+        let is_sign = |piece: &str| {
+            let mut signs = piece.strip_suffix(END_OF_WORD).unwrap_or(piece).chars();
+            signs.next().is_some_and(|sign| alphabet.contains(&sign)) && signs.next().is_none()
+        };
+        let is_special = |piece: &str| special.iter().any(|token| token.content == piece);
+        let mut orphans: Vec<(&u32, &String)> = (self.vocab.iter())
+            .filter(|(piece, _)| !made.contains(*piece) && !is_sign(piece) && !is_special(piece))
+            .map(|(piece, id)| (id, piece))
+            .collect();
+        orphans.sort_unstable();
+        let Some((id, piece)) = orphans.first() else { return Ok(()) };
+        let more = match orphans.len() - 1 {
+            0 => String::new(),
+            more => format!(", nor {more} more"),
+        };
+        let why = format!(
+            "none of its {} merges makes `{piece}` (token {id} of the vocabulary){more}: merges are missing",
+            self.merges.len()
+        );
+        Err(content(&self.merges_path, &why))
+    }
 }
 
 /// The object in a file; empty when there is no file.
