@@ -49,6 +49,11 @@ pub fn start_runtime() -> Result<()> {
     start_device(Device::Cpu)
 }
 
+/// The options of the device's provider, for the record.
+pub(crate) fn provider_options(options: &SessionOptions) -> String {
+    provider::told(options)
+}
+
 /// What the library for `device` says of how it was built; `None` where it does not start, which whoever uses it has words for.
 pub(crate) fn runtime_build(device: Device) -> Option<&'static str> {
     environment::get(device).ok().map(|_| ort::info())

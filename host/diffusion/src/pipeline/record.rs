@@ -7,7 +7,7 @@ use super::load::{LoadError, Options};
 use super::model::Model;
 use crate::lora::Adapters;
 use crate::runtime;
-use crate::session::runtime_build;
+use crate::session::{provider_options, runtime_build};
 use crate::weights::Weights;
 
 /// Counted up when graphs are built differently in a way that may change a bit.
@@ -44,6 +44,7 @@ fn environment(model: &Model, options: &Options, lanes: usize) -> Vec<(String, S
         ("optimization", "all".to_owned()),
         ("precision", options.precision().to_string()),
         ("provider", options.device.provider_name().to_owned()),
+        ("provider-options", provider_options(&options.session(lanes))),
         ("threads", options.threads().to_string()),
         ("together", options.together.max(1).to_string()),
         ("weights", formats(model, options)),

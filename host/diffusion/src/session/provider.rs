@@ -36,6 +36,16 @@ pub(super) fn register(
     Ok(builder.with_deterministic_compute(true)?.with_config_entry(RECORD, "1")?)
 }
 
+/// The options that [`register`] sets, for the record.
+pub(super) fn told(options: &SessionOptions) -> String {
+    match options.device {
+        Device::Cpu => "none".to_owned(),
+        Device::Cuda(_) => "use_tf32=0 cudnn_conv_algo_search=HEURISTIC use_deterministic_compute=1".to_owned(),
+        Device::CoreMl => "ModelFormat=MLProgram use_deterministic_compute=1".to_owned(),
+        Device::OpenVino => openvino_config(options),
+    }
+}
+
 /// Asks the runtime to keep which provider got which node, for `placement`.
 const RECORD: &str = "session.record_ep_graph_assignment_info";
 
