@@ -136,9 +136,9 @@ impl Finder {
         let snapshot = self.obtain(&id, kind).map_err(|error| {
             let looked = base.join(reference);
             match error {
-                CliError::Plain(info) if info.kind == "hub-not-found" => {
-                    CliError::from(info).map(|text| format!("{text}; nor is there a folder {}", looked.display()))
-                }
+                // A slip in a folder's name looks like a name on the hub.
+                CliError::Plain(info) => CliError::from(info)
+                    .map(|text| format!("there is no folder {}; as a model of the hub: {text}", looked.display())),
                 error => error,
             }
         })?;

@@ -70,7 +70,8 @@ fn defaults_come_from_the_model_and_are_recorded() {
     assert!(made.warnings.is_empty());
     let names: Vec<_> = model().info().environment.iter().map(|(name, _)| name.as_str()).collect();
     let machine = ["cpu", "cpu-model", "device", "graphs", "lanes", "onnxruntime", "onnxruntime-build"];
-    let pipeline = ["optimization", "precision", "provider", "provider-options", "threads", "together", "weights"];
+    let pipeline =
+        ["optimization", "os", "precision", "provider", "provider-options", "threads", "together", "weights"];
     assert_eq!(names, [machine.as_slice(), &pipeline].concat());
 }
 

@@ -40,6 +40,8 @@ fn for_model(model: &str) -> String {
     let model_line = format!("model = {}", serde_json::Value::from(model));
     SUITE
         .replace("\nmodel = \"builtin:shapes\"", &format!("\n{model_line}"))
-        .replace("# The CLIP model that `clip_score` uses; builtin:shapes brings its own.", "# The CLIP model that `clip_score` uses: a folder as transformers saves a CLIPModel. Put one there or change the line.")
+        .replace("# The CLIP model that `clip_score` uses; builtin:shapes brings its own.", "# The CLIP model that `clip_score` uses: one of the hub, or a folder as transformers saves a CLIPModel.")
         .replace("# [models]\n# clip", "[models]\nclip")
+        // Made for the small model: another one has steps and guidance of its own.
+        .replace("\nsteps = 25\nguidance = 5.0", "\n# steps = 25                    # default: the model's own\n# guidance = 5.0                # default: the model's own")
 }

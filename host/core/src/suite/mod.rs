@@ -32,7 +32,7 @@
 //! steps = 25
 //! guidance = 5.0
 //! size = 512                        # a square; [768, 512] is width, height
-//! negative_prompt = "blurry"         # "" takes back the one of [defaults]
+//! negative_prompt = "blurry"         # "" is an empty text, also in place of that of [defaults]
 //! clip_skip = 1                     # layers left out at the end of the text encoder, as in diffusers
 //! long_prompt = "error"             # "cut" where not given: the end of a prompt beyond 75 tokens is left out, with a warning
 //! noise = "torch-cpu-f16"           # "torch-cpu-f32" where not given: the stream that noise is drawn from

@@ -35,7 +35,7 @@ pub(super) fn read_settings(fields: &Fields<'_>, problems: &mut Problems) -> Set
         guidance: fields.get("guidance").and_then(|item| guidance(item, problems)),
         size: fields.get("size").and_then(|item| size(item, problems)),
         negative_prompt: fields.get("negative_prompt").and_then(|item| match item.get_ref().as_str() {
-            // Empty is fine here: it takes back the one from `[defaults]`.
+            // Empty is fine here: an empty text, in place of the one from `[defaults]`.
             Some(text) => Some(text.to_owned()),
             None => wrong_type(item, "negative_prompt", "a string", problems),
         }),

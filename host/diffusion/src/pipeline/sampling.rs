@@ -118,7 +118,9 @@ impl Sampling<'_> {
             });
             warnings.extend(embeddings[0].warnings.drain(..).map(|cut| format!("negative {cut}")));
         } else if negative.is_some_and(|text| !text.is_empty()) {
-            warnings.push("the negative prompt has no effect without guidance by two texts".to_owned());
+            warnings.push(
+                "the negative prompt is not used: guidance is 1 or less, or a number that the model reads".to_owned(),
+            );
         }
         embeddings.push(embed(&request.prompt, settings.clip_skip)?);
         warnings.extend(embeddings.iter_mut().flat_map(|embedding| std::mem::take(&mut embedding.warnings)));
