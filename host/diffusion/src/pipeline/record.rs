@@ -42,7 +42,7 @@ fn environment(model: &Model, options: &Options, lanes: usize) -> Vec<(String, S
         ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
         ("onnxruntime-build", runtime_build(options.device).unwrap_or("unknown").to_owned()),
         ("optimization", "all".to_owned()),
-        ("os", System::long_os_version().unwrap_or_else(|| std::env::consts::OS.to_owned())),
+        ("os", System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned())),
         ("precision", options.precision().to_string()),
         ("provider", options.device.provider_name().to_owned()),
         ("provider-options", provider_options(&options.session(lanes))),
