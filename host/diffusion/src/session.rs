@@ -286,7 +286,9 @@ fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) ->
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads.max(1))?
         .with_inter_threads(1)?
-        .with_memory_pattern(true)?
+        // From the second call of a shape on, a pattern is one block as large as all activations at their peak, beside what the first
+        // call left in the arena: twice the memory for the same time.
+        .with_memory_pattern(false)?
         // Without a policy, the runtime would pick accelerators by itself.
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
         .with_intra_op_spinning(options.spin)?

@@ -149,17 +149,23 @@ pub fn vae_decoder(config: &VaeConfig, precision: Precision, weights: &mut Weigh
 /// `ResnetBlock2D` without a time; `channels` is `[output, input]`.
 fn residual(net: &mut Net<'_>, at: &str, x: &Tensor, channels: [usize; 2], norm: GroupNorm) -> Result<Tensor> {
     let [output, input] = channels;
+    // Declared first and last in the sum, it is what the runtime computes first: the image before it, at the finest resolution the
+    // largest of all, is then not kept in two layouts while the other branch is computed. The bits are the same.
+    let straight = if input == output {
+        None
+    } else {
+        Some(net.conv(&format!("{at}.conv_shortcut"), x, channels, ConvShape::same(1))?)
+    };
     let h = net.group_norm(&format!("{at}.norm1"), x, input, norm)?;
     let h = net.silu(&h);
     let h = net.conv(&format!("{at}.conv1"), &h, channels, ConvShape::same(3))?;
     let h = net.group_norm(&format!("{at}.norm2"), &h, output, norm)?;
     let h = net.silu(&h);
     let h = net.conv(&format!("{at}.conv2"), &h, [output; 2], ConvShape::same(3))?;
-    if input == output {
-        return Ok(net.add(x, &h));
-    }
-    let straight = net.conv(&format!("{at}.conv_shortcut"), x, channels, ConvShape::same(1))?;
-    Ok(net.add(&straight, &h))
+    Ok(match straight {
+        Some(straight) => net.add(&h, &straight),
+        None => net.add(x, &h),
+    })
 }
 
 /// One head over all pixels.
