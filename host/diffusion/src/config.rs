@@ -11,6 +11,13 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
+/// The largest size of anything: no network has a layer a hundredth as wide, and products of a few of them still fit into 64 bits.
+pub const MOST: usize = 1 << 24;
+/// The most layers of one kind in a row.
+pub const MOST_LAYERS: usize = 1000;
+/// The most resolutions of a network: each halves the one before.
+const MOST_BLOCKS: usize = 16;
+
 /// A JSON object being taken apart.
 #[derive(Debug)]
 pub struct ConfigReader {
@@ -26,7 +33,7 @@ impl ConfigReader {
     /// # Errors
     /// The file cannot be read, or is not a JSON object.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = std::fs::read(path).map_err(Error::io(path))?;
+        let text = crate::files::read(path).map_err(Error::io(path))?;
         Self::parse(path, &text)
     }
 
@@ -77,17 +84,64 @@ impl ConfigReader {
         }
     }
 
-    /// Takes a size: an integer of at least 1.
+    /// Takes a size: an integer of at least 1 and at most [`MOST`].
     ///
     /// # Errors
-    /// The value is not a positive integer, or absent without a default.
+    /// The value is no such integer, or absent without a default.
     pub fn size(&mut self, key: &str, default: impl Into<Option<usize>>) -> Result<usize> {
+        self.up_to(key, MOST, default)
+    }
+
+    /// Takes a number of layers: an integer of at least 1 and at most [`MOST_LAYERS`]. Graphs are built layer by layer, so a number
+    /// without a bound could be one that is never done.
+    ///
+    /// # Errors
+    /// The value is no such integer, or absent without a default.
+    pub fn layers(&mut self, key: &str, default: impl Into<Option<usize>>) -> Result<usize> {
+        self.up_to(key, MOST_LAYERS, default)
+    }
+
+    fn up_to(&mut self, key: &str, most: usize, default: impl Into<Option<usize>>) -> Result<usize> {
         const EXPECTED: &str = "a positive integer";
         let found = self.take_optional::<usize>(key, EXPECTED)?;
         match found.or(default.into()) {
             Some(0) => Err(self.wrong(key, EXPECTED, Some(&Value::from(0)))),
+            Some(size) if size > most => Err(self.wrong(key, &at_most(EXPECTED, most), Some(&Value::from(size)))),
             Some(size) => Ok(size),
             None => Err(self.wrong(key, EXPECTED, None)),
+        }
+    }
+
+    /// Takes `block_out_channels`: the channels of each resolution, multiples of `groups`.
+    ///
+    /// # Errors
+    /// No such list, none or too many of them, or sizes above [`MOST`].
+    pub fn channels(&mut self, groups: usize, default: Vec<usize>) -> Result<Vec<usize>> {
+        const KEY: &str = "block_out_channels";
+        let channels: Vec<usize> = self.take(KEY, "a list of sizes", default)?;
+        let found = || Value::from(channels.clone());
+        if channels.is_empty() || channels.iter().any(|&channels| channels == 0 || channels % groups != 0) {
+            let expected = format!("a list of multiples of norm_num_groups {groups}");
+            return Err(self.wrong(KEY, &expected, Some(&found())));
+        }
+        if channels.len() > MOST_BLOCKS || channels.iter().any(|&channels| channels > MOST) {
+            let expected = format!("a list of at most {MOST_BLOCKS} sizes of at most {MOST}");
+            return Err(self.wrong(KEY, &expected, Some(&found())));
+        }
+        Ok(channels)
+    }
+
+    /// Takes numbers of at most `most`, given once for all `count` blocks, or once for each.
+    ///
+    /// # Errors
+    /// As [`ConfigReader::per_block`], or a number is larger.
+    pub fn numbers(&mut self, key: &str, count: usize, most: usize, default: usize) -> Result<Vec<usize>> {
+        let numbers = self.per_block(key, count, default)?;
+        match numbers.iter().find(|number| **number > most) {
+            Some(&number) => {
+                Err(self.wrong(key, &at_most("one number, or one for each block,", most), Some(&number.into())))
+            }
+            None => Ok(numbers),
         }
     }
 
@@ -189,6 +243,10 @@ impl ConfigReader {
     }
 }
 
+fn at_most(expected: &str, most: usize) -> String {
+    format!("{expected} of at most {most}")
+}
+
 /// Equality in which `1` and `1.0` are the same number.
 fn same(a: &Value, b: &Value) -> bool {
     a == b || matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
@@ -209,7 +267,10 @@ mod tests {
         let mut config = reader(&json!({"class_embed_type": "timestep", "dropout": 0}));
         config.only("dropout", &[json!(0.0)]).unwrap();
         let error = config.only("class_embed_type", &[Value::Null]).unwrap_err();
-        assert_eq!(error.to_string(), "unet/config.json: class_embed_type = \"timestep\" is not supported");
+        assert_eq!(
+            error.to_string(),
+            "unet/config.json: class_embed_type = \"timestep\" is not supported (supported: null)"
+        );
     }
 
     #[test]
@@ -217,6 +278,22 @@ mod tests {
         reader(&json!({"_class_name": "X", "new_key": null, "other": false})).finish().unwrap();
         let error = reader(&json!({"new_key": 3})).finish().unwrap_err();
         assert_eq!(error.to_string(), "unet/config.json: new_key = 3 is not supported");
+    }
+
+    #[test]
+    fn numbers_that_no_network_has_are_refused() {
+        let huge = 1u64 << 62;
+        let mut config = reader(&json!({"a": huge, "b": 1001, "c": [2, huge], "block_out_channels": [huge, 8, 8]}));
+        let told = |error: Error| error.to_string().replace("unet/config.json: ", "");
+        assert_eq!(
+            told(config.size("a", 1).unwrap_err()),
+            format!("a must be a positive integer of at most 16777216, found {huge}")
+        );
+        assert!(told(config.layers("b", 1).unwrap_err()).contains("at most 1000, found 1001"));
+        assert!(told(config.numbers("c", 2, MOST_LAYERS, 2).unwrap_err()).contains("of at most 1000, found 46116"));
+        assert!(told(config.channels(2, vec![64]).unwrap_err()).contains("at most 16 sizes of at most 16777216"));
+        let long = json!({"block_out_channels": vec![8; 17]});
+        assert!(told(reader(&long).channels(2, vec![64]).unwrap_err()).contains("at most 16 sizes"));
     }
 
     #[test]

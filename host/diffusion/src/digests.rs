@@ -77,7 +77,7 @@ pub(crate) fn digest(path: &Path) -> io::Result<Digest> {
     static DIGESTS: LazyLock<Option<Digests>> = LazyLock::new(Digests::of_this_process);
     match &*DIGESTS {
         Some(digests) => Ok(digests.digest(path)?.0),
-        None => Ok(hash(&mut File::open(path)?)?.0),
+        None => Ok(hash(&mut crate::files::open(path)?)?.0),
     }
 }
 
@@ -125,7 +125,7 @@ impl Digests {
     }
 
     fn digest(&self, path: &Path) -> io::Result<(Digest, Origin)> {
-        let mut file = File::open(path)?;
+        let mut file = crate::files::open(path)?;
         // before the stamp: what changes after the stamp was taken changed after `now`
         let now = SystemTime::now();
         let stamp = Stamp::of(&file.metadata()?).filter(|stamp| stamp.is_reliable(now));

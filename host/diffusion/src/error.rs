@@ -182,6 +182,13 @@ impl Error {
             Self::Onnx { fault, .. } => fault.hint().map(str::to_owned),
             Self::Device(error) => Some(error.hint()),
             Self::Library { .. } => Some("run `difftest runtime install cpu`, or correct ORT_DYLIB_PATH".to_owned()),
+            Self::Json { .. } | Self::WeightsFile { .. } => Some("copy or download the file again".to_owned()),
+            Self::ConfigValue { .. } => {
+                Some("copy or download the config again, or undo what was changed in it".to_owned())
+            }
+            Self::Unsupported { .. } => Some(MODELS.to_owned()),
+            Self::NoWeights { hint, .. } if hint.is_empty() => Some("copy the folder again".to_owned()),
+            Self::Tensor { fault, .. } => Some(fault.hint().to_owned()),
             Self::ForeignWeights { advice, .. } => Some(advice.clone()),
             Self::Network { detail, .. } if out_of_memory(detail) => Some(
                 "memory ran out: images of half the side take a quarter of it, and `-j 1` makes one at a time"
@@ -191,6 +198,10 @@ impl Error {
         }
     }
 }
+
+/// What to do about a model of a kind that is not implemented.
+pub(crate) const MODELS: &str = "models that run are Stable Diffusion 1, 2 and XL, and their distilled, turbo and latent \
+                                 consistency versions, as diffusers saves them";
 
 /// The runtime's words for it, on the processor and on GPUs.
 fn out_of_memory(detail: &str) -> bool {
@@ -230,6 +241,19 @@ pub enum TensorFault {
         /// Index into the flattened tensor.
         index: usize,
     },
+}
+
+impl TensorFault {
+    /// What to do about it.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing | Self::Shape { .. } | Self::Extra { .. } => {
+                "copy config.json and the weights again, both from the same version of the same model"
+            }
+            Self::DType(_) => "save the model in float16 or float32, or choose a version that is",
+            Self::NotFinite { .. } => "copy or download the file again, or choose the float32 version of the model",
+        }
+    }
 }
 
 impl fmt::Display for TensorFault {

@@ -21,6 +21,7 @@ pub mod config;
 pub mod declared;
 mod digests;
 pub mod error;
+mod files;
 pub mod graph;
 pub mod images;
 mod json;

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::builtin::{self, BuiltinError};
 pub(crate) use crate::digests::digest;
-use crate::error::Error;
+use crate::error::{Error, MODELS};
+use crate::files;
 use crate::models::{constants, exported, graph_files};
 use crate::origin::Origin;
 use crate::pipeline::Family;
@@ -133,6 +134,11 @@ impl RepositoryError {
                 builtin::names()
             ),
             Self::Missing { .. } => "copy the folder again".to_owned(),
+            Self::NotAModel { .. } => {
+                "name the folder that `save_pretrained` wrote or a download made, with all of its files".to_owned()
+            }
+            Self::Json { .. } => "copy or download the file again".to_owned(),
+            Self::Class { .. } => MODELS.to_owned(),
             Self::Builtin(error) => return error.hint(),
             Self::Weights(error) => return error.hint(),
             _ => return None,
@@ -157,7 +163,7 @@ impl Repository {
     pub fn stable_diffusion_in(reference: &str, base: &Path, precision: Precision) -> Result<Self, RepositoryError> {
         let folder = resolve(reference, base)?;
         let index = folder.join("model_index.json");
-        if !index.exists() {
+        if !files::there(&index) {
             if let Some((path, found)) = foreign::checkpoint_in(&folder) {
                 return Err(found.at(&path).into());
             }
@@ -200,7 +206,7 @@ impl Repository {
     pub fn clip(reference: &str, base: &Path) -> Result<Self, RepositoryError> {
         let folder = resolve(reference, base)?;
         let config = folder.join("config.json");
-        if !config.exists() {
+        if !files::there(&config) {
             return Err(RepositoryError::NotAModel { folder, kind: "CLIP model", file: "config.json" });
         }
         check_class(&config, &object(&config)?, "model_type", &["clip"])?;
@@ -253,7 +259,7 @@ impl Repository {
         let own = format!("{component}/config.json");
         let Some(folder) = exported(&self.folder.join(component)) else { return self.json(&own) };
         let files = [folder.join("config.json"), self.folder.join(&own)];
-        if let Some(file) = files.iter().find(|file| file.is_file()) {
+        if let Some(file) = files.iter().find(|file| files::there(file)) {
             return object(file).map(Value::Object);
         }
         let index = self.json("model_index.json")?;
@@ -301,6 +307,13 @@ fn resolve(reference: &str, base: &Path) -> Result<PathBuf, RepositoryError> {
     if folder.is_dir() {
         return Ok(folder);
     }
+    if let Err(source) = std::fs::metadata(&folder)
+        && !(is_nothing(&source) && folder.symlink_metadata().is_err())
+    {
+        // a link to nothing, or a folder that may not be looked into
+        let source = files::regular(&folder).err().unwrap_or(source);
+        return Err(RepositoryError::Io { file: folder, source });
+    }
     if folder.exists() {
         return Err(match foreign::recognise(&folder) {
             Some(found) => found.at(&folder).into(),
@@ -328,15 +341,17 @@ impl<'a> Files<'a> {
     }
 
     fn need(&mut self, file: &str) -> Result<(), RepositoryError> {
-        if !self.folder.join(file).is_file() {
-            return Err(self.missing(file));
+        let path = self.folder.join(file);
+        match files::regular(&path) {
+            Ok(_) => self.found.push(PathBuf::from(file)),
+            Err(source) if is_nothing(&source) => return Err(self.missing(file)),
+            Err(source) => return Err(RepositoryError::Io { file: path, source }),
         }
-        self.found.push(PathBuf::from(file));
         Ok(())
     }
 
     fn tokenizer(&mut self, prefix: &str) -> Result<(), RepositoryError> {
-        let there = |file: &str| self.folder.join(format!("{prefix}{file}")).is_file();
+        let there = |file: &str| files::there(&self.folder.join(format!("{prefix}{file}")));
         let pieces: &[&str] = match there("tokenizer.json") && !there("vocab.json") {
             true => &["tokenizer.json"],
             false => &["vocab.json", "merges.txt"],
@@ -345,8 +360,7 @@ impl<'a> Files<'a> {
             self.need(&format!("{prefix}{file}"))?;
         }
         let optional = ["tokenizer_config.json", "special_tokens_map.json"].map(|file| format!("{prefix}{file}"));
-        self.found.extend(optional.into_iter().map(PathBuf::from).filter(|file| self.folder.join(file).is_file()));
-        Ok(())
+        optional.iter().filter(|file| files::there(&self.folder.join(file))).try_for_each(|file| self.need(file))
     }
 
     /// The config and the weights of a network, or its exported graph with the files that its weights lie in.
@@ -358,7 +372,9 @@ impl<'a> Files<'a> {
         };
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or(component).to_owned();
         let configs = [format!("{name}/config.json"), own];
-        self.found.extend(configs.iter().find(|file| self.folder.join(file).is_file()).map(PathBuf::from));
+        if let Some(config) = configs.iter().find(|file| files::there(&self.folder.join(file))) {
+            self.need(config)?;
+        }
         for file in graph_files(&folder)? {
             self.found.push(file.strip_prefix(self.folder).unwrap_or(&file).to_owned());
         }
@@ -372,7 +388,7 @@ impl<'a> Files<'a> {
             Error::NoWeights { hint, .. } if hint.is_empty() => {
                 self.missing(&slashes(&Path::new(component).join(format!("{stem}.safetensors"))))
             }
-            Error::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::Io { path, source } if is_nothing(&source) => {
                 self.missing(&slashes(path.strip_prefix(self.folder).unwrap_or(&path)))
             }
             other => other.into(),
@@ -411,9 +427,14 @@ fn check_class(
 }
 
 fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
-    let text = std::fs::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
+    let text = files::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
     crate::json::object(&text)
         .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
+}
+
+/// Whether nothing has that name.
+fn is_nothing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// The same name on every system.

@@ -97,6 +97,48 @@ fn values_that_make_no_sense_are_explained() {
     assert_eq!(unet_error(&folder), "cannot read unet/config.json");
 }
 
+/// A number that would take a lifetime to build, or all memory to hold, ends at once.
+#[test]
+fn numbers_beyond_any_network_are_refused() {
+    let huge = 1u64 << 62;
+    for (key, value) in [
+        ("layers_per_block", json!(1_000_000_000)),
+        ("layers_per_block", json!(huge)),
+        ("transformer_layers_per_block", json!(huge)),
+        ("block_out_channels", json!([huge, 8, 8])),
+        ("block_out_channels", json!(vec![8; 70])),
+        ("cross_attention_dim", json!(huge)),
+        ("time_cond_proj_dim", json!(huge)),
+        ("sample_size", json!(huge)),
+        ("in_channels", json!(huge)),
+    ] {
+        let folder = copy("unet-linear");
+        edit_config(folder.path(), |config| config[key] = value);
+        let message = unet_error(&folder);
+        assert!(message.starts_with(&format!("unet/config.json: {key} must be ")), "{message}");
+    }
+    for (key, value) in [("layers_per_block", json!(huge)), ("block_out_channels", json!([huge, huge]))] {
+        let folder = copy("vae-old");
+        edit_config(folder.path(), |config| config[key] = value);
+        let message = VaeDecoder::load(folder.path(), &options()).unwrap_err().to_string();
+        assert!(message.contains(&format!("config.json: {key} must be ")), "{message}");
+    }
+    // Which is many, but not too many to say what is missing.
+    let folder = copy("unet-linear");
+    edit_config(folder.path(), |config| config["layers_per_block"] = json!(1000));
+    assert!(unet_error(&folder).contains("is missing"), "{}", unet_error(&folder));
+}
+
+#[test]
+fn a_scaling_factor_of_zero_is_refused() {
+    for factor in [json!(0), json!(-1.5)] {
+        let folder = copy("vae-old");
+        edit_config(folder.path(), |config| config["scaling_factor"] = factor);
+        let message = VaeDecoder::load(folder.path(), &options()).unwrap_err().to_string();
+        assert!(message.contains("config.json: scaling_factor must be a number above 0, found "), "{message}");
+    }
+}
+
 #[test]
 fn other_networks_are_refused_by_their_options_too() {
     let folder = copy("vae-old");
@@ -125,8 +167,45 @@ fn files_cut_short_at_any_place_are_refused() {
         assert!(message.contains("cut off"), "{length}: {message}");
     }
     let folder = copy("unet-linear");
-    fs::write(folder.path().join(WEIGHTS), "version https://git-lfs.github.com/spec/v1\n").unwrap();
-    assert!(unet_error(&folder).contains("not a usable safetensors file"));
+    fs::write(folder.path().join(WEIGHTS), [whole, vec![0; 3]].concat()).unwrap();
+    let message = unet_error(&folder);
+    assert!(message.contains("it is too long: ") && !message.contains("cut off"), "{message}");
+}
+
+/// What stands in the place of a file is said, with what to do about it.
+#[test]
+fn what_is_no_file_is_named() {
+    let cause = |change: &dyn Fn(&Path), file: &str| {
+        let folder = copy("unet-linear");
+        let path = folder.path().join(file);
+        fs::remove_file(&path).unwrap();
+        change(&path);
+        let error = Unet::load(folder.path(), &options()).unwrap_err();
+        assert!(error.to_string().ends_with(file) && error.to_string().starts_with("cannot read "), "{error}");
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    for file in [WEIGHTS, "config.json"] {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n";
+        assert!(cause(&|path| fs::write(path, pointer).unwrap(), file).contains("git lfs pull"));
+        let page = "\n<!DOCTYPE html><title>403</title>";
+        assert!(cause(&|path| fs::write(path, page).unwrap(), file).contains("an HTML page"));
+        assert!(cause(&|path| fs::create_dir(path).unwrap(), file).contains("a folder, not a regular file"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::symlink;
+            let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+            assert!(cause(&socket, file).contains("a socket, not a regular file"));
+            assert!(cause(&|path| symlink("/dev/zero", path).unwrap(), file).contains("a device, not a regular file"));
+            let nothing = cause(&|path| symlink("../blobs/0123", path).unwrap(), file);
+            assert!(nothing.contains("a link to ../blobs/0123, which does not exist"), "{nothing}");
+            let circle = cause(&|path| symlink(path.file_name().unwrap(), path).unwrap(), file);
+            assert!(circle.contains("it is a link to") && circle.contains("leads to no file"), "{circle}");
+            // A pipe without a writer blocks whoever opens it.
+            let pipe =
+                |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+            assert!(cause(&pipe, file).contains("a pipe, not a regular file"));
+        }
+    }
 }
 
 #[test]

@@ -117,7 +117,8 @@ fn files_that_are_damaged_or_something_else() {
     say(&whole[..100], &["is damaged", "cut off"]);
     say(b"", &["only 0 bytes"]);
     say(b"PK\x03\x04 and so on", &["a pickle"]);
-    say(b"<!DOCTYPE html><html>not found</html>", &["is damaged", "no safetensors file"]);
+    say(b"<!DOCTYPE html><html>not found</html>", &["an HTML page", "download the file itself"]);
+    say(&[&whole[..], b"and more"].concat(), &["is damaged", "it is too long"]);
     say(&[&16u64.to_le_bytes()[..], b"{\"a\": [1, 2, 3]}"].concat(), &["is damaged", "its header is not"]);
     let checkpoint = golden_path("families/sd1/unet/diffusion_pytorch_model.safetensors");
     say(&std::fs::read(checkpoint).unwrap(), &["is not a LoRA", "the weights of a network", "`model`"]);

@@ -91,7 +91,7 @@ fn other_kinds_of_model_are_refused_by_name() {
     let index = folder.path().join("model_index.json");
     let text = std::fs::read_to_string(&index).unwrap();
     for (from, to) in [
-        ("StableDiffusionPipeline", "StableDiffusionXLPipeline"),
+        ("StableDiffusionPipeline", "StableDiffusion3Pipeline"),
         ("UNet2DConditionModel", "SD3Transformer2DModel"),
         ("AutoencoderKL", "AutoencoderTiny"),
     ] {
@@ -123,4 +123,46 @@ fn references_that_are_no_folders_say_what_to_do() {
     }
     let error = Repository::stable_diffusion("builtin:nothing", &models()).unwrap_err();
     assert!(error.to_string().contains("builtin:nothing") || error.to_string().contains("`nothing`"), "{error}");
+}
+
+/// A pipe blocks whoever opens it, so none is opened, wherever it lies.
+#[cfg(unix)]
+#[test]
+fn pipes_and_links_in_the_place_of_files_are_refused() {
+    let pipe = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    for file in [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/merges.txt",
+        "tokenizer/vocab.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+    ] {
+        let folder = copy();
+        let path = folder.path().join(file);
+        let _ = std::fs::remove_file(&path);
+        pipe(&path);
+        let error = difftest_diffusion::pipeline::StableDiffusion::open(".", folder.path(), &Default::default());
+        let error = difftest_diffusion::pipeline::described(&error.err().unwrap());
+        assert!(error.contains(file) && error.contains("it is a pipe, not a regular file"), "{file}: {error}");
+
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        let error = difftest_diffusion::pipeline::StableDiffusion::open(".", folder.path(), &Default::default());
+        let error = difftest_diffusion::pipeline::described(&error.err().unwrap());
+        assert!(error.contains(file) && error.contains("a link to nowhere"), "{file}: {error}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere", place.path().join("model")).unwrap();
+    let error = Repository::stable_diffusion("model", place.path()).unwrap_err().to_string();
+    assert!(error.contains("a link to nowhere, which does not exist"), "{error}");
+    let lora = place.path().join("style.safetensors");
+    pipe(&lora);
+    let error = difftest_diffusion::lora::Adapters::read(&[(lora, 1.0)]).unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("a pipe"), "{error}");
 }

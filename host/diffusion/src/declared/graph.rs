@@ -90,7 +90,7 @@ impl GraphFiles {
             move |source| OnnxGraphError::Io { path, source }
         };
         let file = |reason: String| OnnxGraphError::File { path: path.to_owned(), reason };
-        let bytes = std::fs::metadata(path).map_err(io(path))?.len();
+        let bytes = crate::files::regular(path).map_err(io(path))?.len();
         if bytes > MOST_BYTES {
             return Err(file(format!("{bytes} bytes are more than an ONNX file can have ({MOST_BYTES})")));
         }

@@ -62,23 +62,19 @@ impl VaeConfig {
         // the encoder, and sizes that bind nobody
         reader.ignore(&["down_block_types", "use_quant_conv", "in_channels", "sample_size"]);
         let latent_channels = reader.size("latent_channels", 4)?;
-        let channels: Vec<usize> = reader.take("block_out_channels", "a list of sizes", vec![64])?;
         let groups = reader.size("norm_num_groups", 32)?;
-        if channels.is_empty() || channels.iter().any(|&channels| channels == 0 || channels % groups != 0) {
-            let expected = format!("a list of multiples of norm_num_groups {groups}");
-            return Err(reader.wrong("block_out_channels", &expected, Some(&json!(channels))));
-        }
+        let channels = reader.channels(groups, vec![64])?;
         let blocks = vec!["UpDecoderBlock2D"; channels.len()];
         reader.only("up_block_types", &[json!(blocks)])?;
         let config = Self {
             latent_channels,
             out_channels: reader.size("out_channels", 3)?,
             channels,
-            layers: reader.size("layers_per_block", 1)?,
+            layers: reader.layers("layers_per_block", 1)?,
             norm_groups: groups,
             mid_attention: reader.take("mid_block_add_attention", "true or false", true)?,
             post_quant_conv: reader.take("use_post_quant_conv", "true or false", true)?,
-            scaling_factor: reader.take("scaling_factor", "a number", 0.18215)?,
+            scaling_factor: divisor(&mut reader)?,
             shift_factor: reader.take("shift_factor", "a number", 0.0)?,
             statistics: statistics(&mut reader, latent_channels)?,
             // Where it is absent (files older than the option), nothing is known to exceed the range.
@@ -92,6 +88,14 @@ impl VaeConfig {
     pub fn upscale(&self) -> usize {
         1 << (self.channels.len() - 1)
     }
+}
+
+/// `scaling_factor`, by which latents are divided.
+fn divisor(reader: &mut ConfigReader) -> Result<f32> {
+    const KEY: &str = "scaling_factor";
+    const EXPECTED: &str = "a number above 0";
+    let factor: f32 = reader.take(KEY, EXPECTED, 0.18215)?;
+    if factor.is_finite() && factor > 0.0 { Ok(factor) } else { Err(reader.wrong(KEY, EXPECTED, Some(&json!(factor)))) }
 }
 
 /// diffusers uses `latents_mean` and `latents_std` only where both are given.

@@ -1,7 +1,6 @@
 //! One safetensors file: its header, what it says of itself, and its values.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +37,7 @@ impl LoraFile {
     pub(super) fn open(path: &Path) -> Result<Self, LoraError> {
         let io = || LoraError::io(path);
         let damaged = |why: String| LoraError::Damaged { path: path.to_owned(), why };
-        let mut file = File::open(path).map_err(io())?;
+        let mut file = crate::files::open(path).map_err(io())?;
         let size = file.metadata().map_err(io())?.len();
         let mut first = [0; 8];
         if size < 8 {
@@ -61,9 +60,8 @@ impl LoraFile {
         let data = 8 + header;
         if data + parsed.data_len() as u64 != size {
             let wanted = data + parsed.data_len() as u64;
-            return Err(damaged(format!(
-                "it has {size} bytes where its header describes {wanted}: it is cut off or not whole yet"
-            )));
+            let why = if size > wanted { "too long" } else { "cut off or not whole yet" };
+            return Err(damaged(format!("it has {size} bytes where its header describes {wanted}: it is {why}")));
         }
         let place = |(key, info): (String, &safetensors::tensor::TensorInfo)| {
             let (start, end) = info.data_offsets;
@@ -80,7 +78,7 @@ impl LoraFile {
     /// # Errors
     /// A file that can no longer be read, another element type, NaN or infinity.
     pub(super) fn values(&self, place: &Place) -> Result<Vec<f32>, LoraError> {
-        let mut file = File::open(&self.path).map_err(LoraError::io(&self.path))?;
+        let mut file = crate::files::open(&self.path).map_err(LoraError::io(&self.path))?;
         let mut bytes = vec![0; place.length];
         file.seek(SeekFrom::Start(place.offset)).map_err(LoraError::io(&self.path))?;
         file.read_exact(&mut bytes).map_err(LoraError::io(&self.path))?;

@@ -34,7 +34,7 @@ impl<'f> Scales<'f> {
             Said::InHeader(object(file, SAID, text.as_bytes())?)
         } else if file.tensors.keys().any(|key| key.starts_with("base_model.model.")) {
             let path = file.path.with_file_name(CONFIG);
-            let text = std::fs::read(&path).map_err(LoraError::io(&path))?;
+            let text = crate::files::read(&path).map_err(LoraError::io(&path))?;
             Said::Beside(object(file, CONFIG, &text)?)
         } else {
             Said::Nothing

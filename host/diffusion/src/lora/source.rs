@@ -13,7 +13,7 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf, LoraError> {
         return Ok(path.to_owned());
     }
     let files = USUAL.iter().map(|name| path.join(name));
-    files.into_iter().find(|file| file.is_file()).ok_or_else(|| LoraError::Folder { path: path.to_owned() })
+    files.into_iter().find(|file| crate::files::there(file)).ok_or_else(|| LoraError::Folder { path: path.to_owned() })
 }
 
 /// Takes `PATH` or `PATH=WEIGHT` apart; the weight is 1 where none is given. Only a number behind the last `=` is a weight, so

@@ -181,14 +181,16 @@ impl Unet {
         }))
     }
 
-    /// Refuses `adapters` that do not fit the weights of `folder`, without reading any value: loading would refuse them too.
+    /// Refuses weights of `folder` that do not fit its config, and LoRA files that do not fit them, without reading any value:
+    /// loading would refuse them too.
     ///
     /// # Errors
-    /// Weights that are not there, the first file with a layer for none of them, or a graph that was exported.
-    pub fn check(folder: &Path, adapters: &Adapters) -> Result<()> {
+    /// A config that is not implemented, weights that are missing or do not fit it, the first LoRA file with a layer for none of
+    /// them, or LoRA files for a graph that was exported.
+    pub fn check(folder: &Path, options: &SessionOptions) -> Result<()> {
         match exported(folder) {
-            Some(folder) => refuse_adapters(&folder, adapters),
-            None => unet::Unet::check(folder, adapters),
+            Some(folder) => refuse_adapters(&folder, &options.adapters),
+            None => unet::Unet::check(folder, options),
         }
     }
 
@@ -305,6 +307,18 @@ impl VaeDecoder {
             Some(decoder) => Source::Ready(ready::VaeDecoder::load(&decoder, folder, options)?),
             None => Source::Built(vae::VaeDecoder::load(folder, options)?),
         }))
+    }
+
+    /// Refuses weights of `folder` that do not fit its config, without reading any value: loading would refuse them too. A graph that
+    /// was exported has its weights in it.
+    ///
+    /// # Errors
+    /// A config that is not implemented, or weights that are missing or do not fit it.
+    pub fn check(folder: &Path, options: &SessionOptions) -> Result<()> {
+        match exported(folder) {
+            Some(_) => Ok(()),
+            None => vae::VaeDecoder::check(folder, options),
+        }
     }
 
     /// What the denoiser's latents are divided by before decoding.

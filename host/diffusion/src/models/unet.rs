@@ -10,7 +10,7 @@ pub use texts::{Added, ProjectedTexts};
 use super::check_size;
 use crate::error::Result;
 use crate::graph::unet::{UnetConfig, text_width, unet, unet_text};
-use crate::lora::{Adapters, Component};
+use crate::lora::Component;
 use crate::session::{Data, Fixed, Input, Network, SessionOptions};
 use crate::weights::Weights;
 
@@ -71,15 +71,23 @@ impl Unet {
         })
     }
 
-    /// Refuses `adapters` that do not fit the weights of `folder`, without reading any value: loading would refuse them too.
+    /// Refuses weights of `folder` that do not fit its config, and LoRA files that do not fit them, without reading any value:
+    /// loading would refuse them too.
     ///
     /// # Errors
-    /// Weights that are not there, or the first file with a layer for none of them.
-    pub fn check(folder: &Path, adapters: &Adapters) -> Result<()> {
-        if adapters.is_empty() {
+    /// A config that is not implemented, weights that are missing or do not fit it, or the first LoRA file with a layer for none of
+    /// them.
+    pub fn check(folder: &Path, options: &SessionOptions) -> Result<()> {
+        let config = UnetConfig::read(&folder.join("config.json"))?;
+        let open = || Weights::open_for(folder, STEM, options.precision);
+        let (mut weights, mut text_weights) = (open()?, open()?);
+        let (_, layers) = unet(&config, true, None, options.precision, &mut weights)?;
+        unet_text(&config, &layers, options.precision, &mut text_weights)?;
+        weights.refuse_extra(&[&text_weights], &[])?;
+        if options.adapters.is_empty() {
             return Ok(());
         }
-        Weights::open(folder, STEM)?.adapt(adapters, Component::Unet).map(|_| ())
+        open()?.adapt(&options.adapters, Component::Unet).map(|_| ())
     }
 
     /// What `config.json` says.

@@ -22,18 +22,17 @@ impl VaeDecoder {
     /// # Errors
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
-        let config = VaeConfig::read(&folder.join("config.json"))?;
-        let precision = match options.precision {
-            Precision::F16 if config.force_upcast => Precision::F32,
-            precision => precision,
-        };
-        // The files of the wanted precision all the same, as diffusers reads them before it widens them.
-        let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", options.precision)?;
-        let model = vae_decoder(&config, precision, &mut weights)?;
-        // The encoder, and what training left behind.
-        weights.refuse_extra(&[], &["encoder.", "quant_conv.", "loss."])?;
+        let (config, model, weights) = graph(folder, options)?;
         let network = Network::load("the VAE decoder", &model, &weights, options)?;
         Ok(Self { config, network })
+    }
+
+    /// Refuses weights of `folder` that do not fit its config, without reading any value: loading would refuse them too.
+    ///
+    /// # Errors
+    /// A config that is not implemented, or weights that are missing or do not fit it.
+    pub fn check(folder: &Path, options: &SessionOptions) -> Result<()> {
+        graph(folder, options).map(|_| ())
     }
 
     /// What the denoiser's latents are divided by before decoding.
@@ -89,4 +88,19 @@ impl VaeDecoder {
         let input = Input { name: "latents", shape: &shape, data: Data::F32(latents) };
         self.network.run(&[input], batch * out_channels * rows * columns * scale * scale)
     }
+}
+
+/// The graph of the decoder in `folder`, with the config it was made by and the weights it reads.
+fn graph(folder: &Path, options: &SessionOptions) -> Result<(VaeConfig, Vec<u8>, Weights)> {
+    let config = VaeConfig::read(&folder.join("config.json"))?;
+    let precision = match options.precision {
+        Precision::F16 if config.force_upcast => Precision::F32,
+        precision => precision,
+    };
+    // The files of the wanted precision all the same, as diffusers reads them before it widens them.
+    let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", options.precision)?;
+    let model = vae_decoder(&config, precision, &mut weights)?;
+    // The encoder, and what training left behind.
+    weights.refuse_extra(&[], &["encoder.", "quant_conv.", "loss."])?;
+    Ok((config, model, weights))
 }

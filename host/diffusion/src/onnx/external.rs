@@ -14,6 +14,14 @@ pub enum ExternalFault {
     /// It is not there.
     #[error("its weights `{0}` are missing")]
     Missing(String),
+    /// It is something else than a file.
+    #[error("its weights `{name}` cannot be read: {why}")]
+    NotAFile {
+        /// The file.
+        name: String,
+        /// What it is.
+        why: String,
+    },
     /// Not all of it is there.
     #[error("its weights `{name}` are half-copied: {found} bytes, at least {needed} are needed")]
     Short {
@@ -45,6 +53,10 @@ fn place(folder: &Path, name: &str, needed: u64) -> Result<PathBuf, ExternalFaul
     match std::fs::metadata(&path) {
         Ok(file) if file.is_file() && file.len() >= needed => Ok(path),
         Ok(file) if file.is_file() => Err(ExternalFault::Short { name: name.to_owned(), needed, found: file.len() }),
+        _ if crate::files::there(&path) => match crate::files::regular(&path) {
+            Err(error) => Err(ExternalFault::NotAFile { name: name.to_owned(), why: error.to_string() }),
+            Ok(_) => Ok(path),
+        },
         _ => Err(ExternalFault::Missing(name.to_owned())),
     }
 }

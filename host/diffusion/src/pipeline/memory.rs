@@ -94,18 +94,20 @@ impl Sizes {
         }
     }
 
-    /// For images of `width` x `height`, in `lanes`, each under `texts`.
+    /// For images of `width` x `height`, in `lanes`, each under `texts`. What a config says may be any number, so nothing overflows.
     fn need(&self, [width, height]: [u32; 2], texts: u64, lanes: u64) -> Need {
-        let latents = u64::from(width) * u64::from(height) / (self.upscale * self.upscale).max(1);
+        let product = |factors: &[u64]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor));
         let pixels = u64::from(width) * u64::from(height);
-        let unet = UNET_IMAGES * texts * latents * self.unet_channels * VALUE;
-        let squares = latents.saturating_mul(latents).saturating_mul(VAE_SQUARES * VALUE);
-        let vae = (VAE_IMAGES * pixels * self.vae_channels * VALUE).saturating_add(squares);
-        let weights = lanes * (self.unet + self.vae) * VALUE;
-        let kept = if self.text_is_dropped { 0 } else { self.text * VALUE };
+        let latents = pixels / product(&[self.upscale, self.upscale]).max(1);
+        let unet = product(&[UNET_IMAGES, texts, latents, self.unet_channels, VALUE]);
+        let squares = product(&[latents, latents, VAE_SQUARES, VALUE]);
+        let vae = product(&[VAE_IMAGES, pixels, self.vae_channels, VALUE]).saturating_add(squares);
+        let weights = product(&[lanes, self.unet.saturating_add(self.vae), VALUE]);
+        let text = product(&[self.text, VALUE]);
+        let kept = if self.text_is_dropped { 0 } else { text };
         Need {
-            text: BASE + self.text * VALUE,
-            image: (BASE + weights + kept).saturating_add(lanes.saturating_mul(unet.max(vae))),
+            text: BASE.saturating_add(text),
+            image: [BASE, weights, kept, product(&[lanes, unet.max(vae)])].into_iter().fold(0, u64::saturating_add),
         }
     }
 
@@ -129,7 +131,10 @@ impl Sizes {
                 format!("{width}x{height} would fit (about {})", told(need([width, height], 1)))
             }
             (None, None) => {
-                format!("the weights alone take {} in memory", told((self.unet + self.vae).max(self.text) * VALUE))
+                format!(
+                    "the weights alone take {} in memory",
+                    told(self.unet.saturating_add(self.vae).max(self.text).saturating_mul(VALUE))
+                )
             }
         };
         Err(GenerateError {
@@ -180,6 +185,13 @@ mod tests {
             let estimate = (decoder.need([side; 2], 1, 1).image - weights) as f64;
             assert!((0.8..1.25).contains(&(estimate / measured)), "{side}: {estimate:e} against {measured:e}");
         }
+    }
+
+    #[test]
+    fn numbers_of_a_config_never_overflow() {
+        let most = u64::MAX;
+        let any = Sizes { text: most, unet: most, vae: most, unet_channels: 1 << 62, vae_channels: most, ..SD15 };
+        assert_eq!(any.need([u32::MAX; 2], 2, 8), Need { text: most, image: most });
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use self::sampling::Observation;
 use self::text::Texts;
 pub use self::text::{Embedding, TextError};
 use crate::lora::{Adapters, Component};
-use crate::models::Unet;
+use crate::models::{Unet, VaeDecoder};
 use crate::session::{Device, SessionOptions};
 
 /// A pipeline of the Stable Diffusion family. Its files are checked and hashed when it is opened, its networks are loaded when
@@ -84,10 +84,12 @@ impl StableDiffusion {
     ) -> Result<Self, LoadError> {
         let model = Model::open(reference, base, options)?;
         adapters.check(&components(model.family))?;
-        Unet::check(&model.repository.folder().join("unet"), &adapters)?;
         let adapters = Arc::new(adapters);
         let lanes = load::lanes(&model.repository, options);
         let session = SessionOptions { adapters: Arc::clone(&adapters), ..options.session(lanes) };
+        // Before anybody asks how much memory a network takes: what does not fit together has no size.
+        Unet::check(&model.repository.folder().join("unet"), &session)?;
+        VaeDecoder::check(&model.repository.folder().join("vae"), &session)?;
         let texts = Texts::open(&model.repository, model.family, &session)?;
         Ok(Self {
             info: record::info(&model, &adapters, options, lanes)?,

@@ -34,7 +34,7 @@ pub(super) struct Pieces {
 pub(super) fn pieces(folder: &Path) -> Result<Pieces, TokenizerError> {
     let path = folder.join("vocab.json");
     let whole = folder.join("tokenizer.json");
-    if !path.exists() && whole.exists() {
+    if !crate::files::there(&path) && crate::files::there(&whole) {
         return whole_pieces(whole);
     }
     let vocab = serde_json::from_slice(&read(&path)?).map_err(|error| content(&path, &error))?;
@@ -173,7 +173,7 @@ fn split(line: &str) -> Option<(String, String)> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
-    std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.to_owned(), source })
+    crate::files::read(path).map_err(|source| TokenizerError::Io { path: path.to_owned(), source })
 }
 
 impl Pieces {
@@ -222,7 +222,7 @@ impl Pieces {
 
 /// The object in a file; empty when there is no file.
 fn object(path: &Path) -> Result<Map<String, Value>, TokenizerError> {
-    if !path.exists() {
+    if !crate::files::there(path) {
         return Ok(Map::new());
     }
     serde_json::from_slice(&read(path)?).map_err(|error| content(path, &error))

@@ -1,8 +1,8 @@
 //! Reading the headers of weight files.
 
-use std::fs::File;
 use std::path::Path;
 
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) struct TensorPlace {
 
 /// The tensors of a file, with every place checked to lie inside it.
 pub(super) fn header(path: &Path) -> Result<Vec<TensorPlace>> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = crate::files::open(path).map_err(Error::io(path))?;
     let size = file.metadata().map_err(Error::io(path))?.len();
     let bad = |why: String| Error::WeightsFile { path: path.to_path_buf(), why };
     if size < 8 {
@@ -30,9 +30,12 @@ pub(super) fn header(path: &Path) -> Result<Vec<TensorPlace>> {
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
     let (header_length, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
         bad(match error {
-            SafeTensorError::MetadataIncompleteBuffer | SafeTensorError::InvalidHeaderLength => {
-                format!("its header describes another size than its {size} bytes: the copy or download was cut off")
-            }
+            SafeTensorError::MetadataIncompleteBuffer | SafeTensorError::InvalidHeaderLength => match described(&map) {
+                Some(wanted) if wanted < size => {
+                    format!("it is too long: {size} bytes, its header describes {wanted}, and what follows them is no part of it")
+                }
+                _ => format!("its header describes another size than its {size} bytes: the copy or download was cut off"),
+            },
             other => other.to_string(),
         })
     })?;
@@ -45,4 +48,12 @@ pub(super) fn header(path: &Path) -> Result<Vec<TensorPlace>> {
         length: (info.data_offsets.1 - info.data_offsets.0) as u64,
     };
     Ok(metadata.tensors().into_iter().map(place).collect())
+}
+
+/// Bytes that a file has by its header, where the header is whole.
+fn described(file: &[u8]) -> Option<u64> {
+    let (length, rest) = file.split_first_chunk()?;
+    let length = u64::from_le_bytes(*length);
+    let header: Metadata = serde_json::from_slice(rest.get(..usize::try_from(length).ok()?)?).ok()?;
+    Some(8 + length + header.data_len() as u64)
 }

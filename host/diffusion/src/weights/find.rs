@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::foreign;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::session::Precision;
 
 /// The files of a component.
@@ -47,14 +48,14 @@ pub(super) fn find(folder: &Path, stem: &str, precision: Precision) -> Result<Fo
     for variant in variants(precision) {
         let single = format!("{stem}{variant}.safetensors");
         let path = folder.join(&single);
-        if path.exists() {
+        if files::there(&path) {
             return Ok(Found { files: vec![path], index: None });
         }
         for name in
             [format!("{stem}.safetensors.index{variant}.json"), format!("{stem}{variant}.safetensors.index.json")]
         {
             let index = folder.join(&name);
-            if index.exists() {
+            if files::there(&index) {
                 return shards(folder, index);
             }
         }
@@ -64,7 +65,7 @@ pub(super) fn find(folder: &Path, stem: &str, precision: Precision) -> Result<Fo
 }
 
 fn shards(folder: &Path, path: PathBuf) -> Result<Found> {
-    let text = std::fs::read(&path).map_err(Error::io(&path))?;
+    let text = files::read(&path).map_err(Error::io(&path))?;
     let IndexFile { weight_map: shards } =
         serde_json::from_slice(&text).map_err(|error| Error::Json { path: path.clone(), detail: error.to_string() })?;
     let bad = |why: String| Error::WeightsFile { path: path.clone(), why };

@@ -22,7 +22,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path))?;
+        let file = crate::files::open(path).map_err(Error::io(path))?;
         Ok(Self { path: path.to_path_buf(), file, block: vec![0; BLOCK] })
     }
 

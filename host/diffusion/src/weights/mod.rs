@@ -76,8 +76,9 @@ impl Weights {
     /// tree.
     pub fn open_for(folder: &Path, stem: &str, precision: Precision) -> Result<Self> {
         let find::Found { files: paths, index } = find::find(folder, stem, precision)?;
-        let resolved =
-            paths.iter().map(|path| path.canonicalize().map_err(Error::io(path))).collect::<Result<Vec<_>>>()?;
+        let real =
+            |path: &PathBuf| crate::files::regular(path).and_then(|_| path.canonicalize()).map_err(Error::io(path));
+        let resolved = paths.iter().map(real).collect::<Result<Vec<_>>>()?;
         let root = common_folder(&resolved).ok_or_else(|| Error::WeightsPlace {
             folder: folder.to_path_buf(),
             why: "its shards lie on different drives".to_owned(),

@@ -166,7 +166,7 @@ impl TowerConfig {
         let tower = Self {
             width: reader.size("hidden_size", width)?,
             inner: reader.size("intermediate_size", inner)?,
-            layers: reader.size("num_hidden_layers", layers)?,
+            layers: reader.layers("num_hidden_layers", layers)?,
             heads: reader.size("num_attention_heads", heads)?,
             activation,
             epsilon: reader.take("layer_norm_eps", "a number", 1e-5)?,

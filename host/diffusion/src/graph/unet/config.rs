@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::TimeWaves;
 use super::options;
-use crate::config::ConfigReader;
+use crate::config::{ConfigReader, MOST_LAYERS};
 use crate::error::Result;
 
 /// A UNet of the Stable Diffusion families. Lists have one entry for each resolution, finest first.
@@ -88,13 +86,9 @@ impl UnetConfig {
     pub fn read(path: &Path) -> Result<Self> {
         let mut reader = ConfigReader::open(path)?;
         options::refuse(&mut reader)?;
-        let channels: Vec<usize> = reader.take("block_out_channels", "a list of sizes", vec![320, 640, 1280, 1280])?;
-        let count = channels.len();
         let groups = reader.size("norm_num_groups", 32)?;
-        if count == 0 || channels.iter().any(|&channels| channels == 0 || channels % groups != 0) {
-            let expected = format!("a list of multiples of norm_num_groups {groups}");
-            return Err(reader.wrong("block_out_channels", &expected, Some(&json!(channels))));
-        }
+        let channels = reader.channels(groups, vec![320, 640, 1280, 1280])?;
+        let count = channels.len();
         let down = ["DownBlock2D", "CrossAttnDownBlock2D"];
         let up = ["UpBlock2D", "CrossAttnUpBlock2D"];
         let waves = TimeWaves {
@@ -102,7 +96,7 @@ impl UnetConfig {
             cosine_first: reader.take("flip_sin_to_cos", "true or false", true)?,
             shift: reader.take("freq_shift", "a number", 0.0)?,
         };
-        let layers = reader.per_block("layers_per_block", count, 2)?;
+        let layers = reader.numbers("layers_per_block", count, MOST_LAYERS, 2)?;
         let depths = options::depths(&mut reader, &layers)?;
         let added = options::added(&mut reader)?;
         let config = Self {

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::config::Middle;
-use crate::config::ConfigReader;
+use crate::config::{ConfigReader, MOST, MOST_LAYERS};
 use crate::error::Result;
 
 /// Pins what is not implemented, and drops what has no effect here.
@@ -57,12 +57,13 @@ pub(super) fn refuse(reader: &mut ConfigReader) -> Result<()> {
 /// Height and width of the latents; one number where they are equal.
 pub(super) fn sample_size(reader: &mut ConfigReader) -> Result<[usize; 2]> {
     const EXPECTED: &str = "a size, or a height and a width";
+    let sensible = |sizes: &[usize; 2]| sizes.iter().all(|size| (1..=MOST).contains(size));
     let value: Value = reader.require("sample_size", EXPECTED)?;
     let sizes = match &value {
         Value::Array(_) => serde_json::from_value::<[usize; 2]>(value.clone()).ok(),
         _ => value.as_u64().map(|size| [size as usize; 2]),
     };
-    sizes.filter(|sizes| !sizes.contains(&0)).ok_or_else(|| reader.wrong("sample_size", EXPECTED, Some(&value)))
+    sizes.filter(sensible).ok_or_else(|| reader.wrong("sample_size", EXPECTED, Some(&value)))
 }
 
 /// For each block whether it is the second of the two `kinds`.
@@ -119,7 +120,7 @@ pub(super) fn heads(reader: &mut ConfigReader, channels: &[usize]) -> Result<Vec
 
 /// Width of the text embedding, which is one for all blocks: they all read the same text.
 pub(super) fn text_width(reader: &mut ConfigReader, count: usize) -> Result<usize> {
-    let widths = reader.per_block("cross_attention_dim", count, 1280usize)?;
+    let widths = reader.numbers("cross_attention_dim", count, MOST, 1280)?;
     match widths.as_slice() {
         [first, rest @ ..] if *first > 0 && rest.iter().all(|width| width == first) => Ok(*first),
         _ => Err(reader.unsupported("cross_attention_dim", &json!(widths), &[])),
@@ -158,7 +159,10 @@ pub(super) fn depths(reader: &mut ConfigReader, layers: &[usize]) -> Result<Dept
     };
     let expand = |key: &str, value: &Value, layers: &[usize]| {
         expanded(value, layers).ok_or_else(|| {
-            let expected = format!("a number, or for each of {} blocks a number or {layers:?} numbers", layers.len());
+            let expected = format!(
+                "a number up to {MOST_LAYERS}, or for each of {} blocks a number or {layers:?} numbers",
+                layers.len()
+            );
             reader.wrong(key, &expected, Some(value))
         })
     };
@@ -169,7 +173,9 @@ pub(super) fn depths(reader: &mut ConfigReader, layers: &[usize]) -> Result<Dept
 
 /// One number for each layer of each block; further numbers of a block are unused, as in diffusers.
 fn expanded(value: &Value, layers: &[usize]) -> Option<Vec<Vec<usize>>> {
-    let number = |value: &Value| value.as_u64().map(|number| number as usize);
+    let number = |value: &Value| {
+        value.as_u64().and_then(|number| usize::try_from(number).ok()).filter(|&number| number <= MOST_LAYERS)
+    };
     if let Some(depth) = number(value) {
         return Some(layers.iter().map(|&layers| vec![depth; layers]).collect());
     }
@@ -186,7 +192,7 @@ pub(super) fn guidance_width(reader: &mut ConfigReader) -> Result<Option<usize>>
     const KEY: &str = "time_cond_proj_dim";
     const EXPECTED: &str = "a size of at least 4";
     match reader.take_optional::<usize>(KEY, EXPECTED)? {
-        Some(width) if width < 4 => Err(reader.wrong(KEY, EXPECTED, Some(&json!(width)))),
+        Some(width) if !(4..=MOST).contains(&width) => Err(reader.wrong(KEY, EXPECTED, Some(&json!(width)))),
         width => Ok(width),
     }
 }

@@ -21,10 +21,10 @@ impl Config {
     ///
     /// diffusers' old pipeline wrote no configs: what they would say is in its code. It is recognised by `model_index.json`.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self> {
-        let Some(path) = paths.iter().find(|path| path.is_file()).or(paths.first()) else {
+        let Some(path) = paths.iter().find(|path| crate::files::there(path)).or(paths.first()) else {
             return Ok(Self { path: PathBuf::new(), content: Map::new() });
         };
-        let content = if path.is_file() { object(path)? } else { told_by_the_pipeline(path) };
+        let content = if crate::files::there(path) { object(path)? } else { told_by_the_pipeline(path) };
         Ok(Self { path: path.clone(), content })
     }
 
@@ -44,6 +44,12 @@ impl Config {
             },
             _ => Ok(self.size(key)?.map(|side| [side; 2])),
         }
+    }
+
+    /// A number that something is divided by.
+    pub(super) fn divisor(&self, key: &str, default: f32) -> Result<f32> {
+        let found = self.number(key, default)?;
+        if found.is_finite() && found > 0.0 { Ok(found) } else { Err(self.wrong(key, "a number above 0")) }
     }
 
     /// A number.
@@ -87,7 +93,7 @@ impl Config {
 }
 
 fn object(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read(path).map_err(Error::io(path))?;
+    let text = crate::files::read(path).map_err(Error::io(path))?;
     match serde_json::from_slice(&text) {
         Ok(Value::Object(content)) => Ok(content),
         Ok(_) => Err("it holds another kind of value".to_owned()),

@@ -110,7 +110,7 @@ impl Source {
             .map(|(name, path)| Some(((*name).to_owned(), portable(path.strip_prefix(&root).ok()?)?)))
             .collect::<Option<HashMap<_, _>>>()
             .ok_or_else(|| elsewhere("the name of a file is not Unicode"))?;
-        let bytes = std::fs::read(&graph).map_err(Error::io(&graph))?;
+        let bytes = crate::files::read(&graph).map_err(Error::io(&graph))?;
         let model = relocate(&bytes, &places).map_err(|why| part.fault(OnnxFault::Damaged(why)))?;
         Ok(Self::Model { model, folder: root })
     }

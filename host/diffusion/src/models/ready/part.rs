@@ -21,7 +21,7 @@ pub(super) struct Part {
 
 /// The graph of a component's folder, where there is one.
 pub(crate) fn graph_in(folder: &Path) -> Option<PathBuf> {
-    Some(folder.join(FILE)).filter(|path| path.is_file())
+    Some(folder.join(FILE)).filter(|path| crate::files::there(path))
 }
 
 /// The graph in `folder` and the files of its weights, seen to be there.

@@ -54,7 +54,7 @@ impl VaeDecoder {
         let [deviations, means] = statistics;
         Ok(Self {
             statistics: deviations?.zip(means?),
-            scaling_factor: config.number("scaling_factor", 0.18215)?,
+            scaling_factor: config.divisor("scaling_factor", 0.18215)?,
             shift_factor: config.number("shift_factor", 0.0)?,
             latent_channels,
             upscale: upscale.filter(|&scale| scale > 0).ok_or_else(|| part.fault(missing("block_out_channels")))?,

@@ -14,7 +14,6 @@ mod tensor;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
@@ -55,7 +54,7 @@ impl GraphFile {
     /// # Errors
     /// In words, when the file cannot be read or is no ONNX model.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let open = || File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let open = || crate::files::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = open().map_err(|error| error.to_string())?;
         Self::parse(BufReader::new(file), length)
     }
