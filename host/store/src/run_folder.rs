@@ -1,7 +1,7 @@
 //! One folder a run.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -47,7 +47,7 @@ impl RunFolder {
         fs::create_dir_all(path).map_err(|e| fail("make the folder", e))?;
         let path = std::path::absolute(path).map_err(|e| fail("find", e))?;
         let recording = path.join(RECORDING);
-        if !recording.exists() && fs::read_dir(&path).map_err(|e| fail("read", e))?.next().is_some() {
+        if !is_recording(&recording) && fs::read_dir(&path).map_err(|e| fail("read", e))?.next().is_some() {
             let reason = "it has files in it that are not of an earlier run: name another folder, or an empty one";
             return Err(fail("keep the run in", io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason)));
         }
@@ -96,6 +96,14 @@ impl RunFolder {
         line.push(b'\n');
         self.events.write_all(&line).map_err(fail)
     }
+}
+
+/// Whether difftest wrote the file: it begins with an event, or the run was killed before its first.
+fn is_recording(path: &Path) -> bool {
+    const BEGIN: &[u8] = b"{\"event\":";
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BEGIN.len() as u64).read_to_end(&mut head));
+    read.is_ok() && (head.is_empty() || head == BEGIN)
 }
 
 /// Where the image of a case goes: `ROOT/images/SUITE/NNNN-NAME.png`, with names reduced to letters, digits, `.`, `_`, `=` and `-`.
@@ -154,6 +162,8 @@ mod tests {
         let foreign = dir.path().join("mine");
         fs::create_dir(&foreign).unwrap();
         fs::write(foreign.join("results.json"), "mine").unwrap();
+        assert!(RunFolder::create(&foreign).unwrap_err().to_string().contains("not of an earlier run"));
+        fs::write(foreign.join("events.jsonl"), "{\"time\": 1}\n").unwrap();
         assert!(RunFolder::create(&foreign).unwrap_err().to_string().contains("not of an earlier run"));
         assert_eq!(fs::read(foreign.join("results.json")).unwrap(), b"mine");
     }

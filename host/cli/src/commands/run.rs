@@ -1,8 +1,9 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
+mod output;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -76,7 +77,10 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
-    let files: Vec<PathBuf> = plans.iter().map(|planned| planned.suite.path.clone()).collect();
+    let output = args.output.as_deref().filter(|output| *output != Path::new("-"));
+    if let Some(output) = output {
+        output::check(output, &plans)?;
+    }
     let suites: Vec<_> = plans
         .into_iter()
         .map(|Planned { suite, plan, models }| SuiteRun {
@@ -86,11 +90,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             plan,
         })
         .collect();
-    let output = args.output.as_deref().filter(|output| *output != Path::new("-"));
-    if let Some(output) = output {
-        // Better now than after an hour of work.
-        check_output(output, &files)?;
-    }
     let (run, started) = environment::run_name();
     let mut folder = match &args.artifacts {
         Some(path) => RunFolder::create(path)?,
@@ -174,27 +173,6 @@ fn precision(asked: Option<&str>, device: Device) -> Result<Option<Precision>, C
     session::check_precision(device, precision)
         .map_err(|error| CliError::new("usage", format!("--precision {precision}: {error}")).hint(error.hint()))?;
     Ok(Some(precision))
-}
-
-/// Finds out now whether the results can be written where they were asked for, and that no suite is written over.
-fn check_output(output: &Path, suites: &[PathBuf]) -> Result<(), CliError> {
-    if let Ok(real) = output.canonicalize() {
-        if suites.iter().any(|suite| suite.canonicalize().is_ok_and(|suite| suite == real)) {
-            return Err(CliError::new(
-                "write",
-                format!("--output {} would replace the suite itself", output.display()),
-            )
-            .hint("name another file, such as results.json"));
-        }
-        if output.is_dir() {
-            return Err(CliError::new("write", format!("--output {} is a folder", output.display()))
-                .hint("name a file, such as results.json"));
-        }
-        return Ok(());
-    }
-    atomic::write(output, b"")?;
-    std::fs::remove_file(output)
-        .map_err(|e| CliError::new("write", format!("cannot replace {}: {e}", output.display())))
 }
 
 /// The first Ctrl-C ends the run in good order; the second ends the process.

@@ -18,6 +18,20 @@ pub fn component(file: &str) -> PathBuf {
     target.join("wasm32-wasip2/release").join(file)
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// An empty working folder.
 pub struct TestEnv {
     folder: tempfile::TempDir,

@@ -3,22 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::env::{Finished, TestEnv, workspace};
+use crate::env::{Finished, TestEnv, copy, workspace};
 
 const SUITE: &str = "[[test]]\nname = \"a\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1]\nsteps = 2\nmetrics = [\"clip_score\"]\n\n[models]\nclip = \"builtin:shapes-clip\"\n";
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// Runs a suite on a copy of the small model that `spoil` has had its way with.
 fn run_on_spoilt(spoil: impl Fn(&Path)) -> Finished {

@@ -1,6 +1,6 @@
 //! Places that cannot be written to, and disks that fill up.
 
-use crate::env::{TestEnv, finished, workspace};
+use crate::env::{TestEnv, copy, finished, workspace};
 
 const SUITE: &str = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"a\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1, 2]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
 
@@ -25,6 +25,37 @@ fn a_suite_is_never_written_over() {
     let env = TestEnv::new();
     env.run_suite(SUITE, &["--output", "suites/suite.toml"]).exits(2).says(&["would replace the suite"]);
     assert_eq!(std::fs::read_to_string(env.path("suites/suite.toml")).unwrap(), SUITE);
+}
+
+#[test]
+fn output_replaces_results_and_nothing_else() {
+    let env = TestEnv::new();
+    let model = env.path("model");
+    copy(&workspace().join("suites/models/shapes"), &model);
+    let weights = "model/unet/diffusion_pytorch_model.safetensors";
+    let manifest = env.write("out/manifest.jsonl", "{\"file\": \"a.png\", \"prompt\": \"grey\", \"seed\": 1}\n");
+    let image = env.write("out/a.png", b"\x89PNG");
+    let config = env.write("other.json", "{\"format\": 1}");
+    for file in [env.path(weights), manifest, image, config] {
+        let before = std::fs::read(&file).unwrap();
+        let output = file.to_str().unwrap();
+        env.run_suite(SUITE, &["--model", "model", "--output", output]).exits(2).says(&["--output", output]);
+        assert!(std::fs::read(&file).unwrap() == before, "{output} was written over");
+    }
+    let within = "model/unet/results.json";
+    env.run_suite(SUITE, &["--model", "model", "--output", within]).exits(2).says(&["lies in the model folder"]);
+    assert!(!env.path(within).exists() && !env.path(".difftest/runs").exists(), "found out before any work was done");
+
+    env.write("results.json", "");
+    for _ in 0..2 {
+        env.run_suite(SUITE, &["--output", "results.json"]).exits(0);
+        assert_eq!(env.results()["conclusion"], "passed");
+    }
+    #[cfg(unix)]
+    for device in ["/dev/null", "/dev/stdout"] {
+        env.run_suite(SUITE, &["--output", device]).exits(0);
+        assert!(std::path::Path::new(device).exists());
+    }
 }
 
 #[test]

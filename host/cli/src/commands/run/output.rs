@@ -1,0 +1,88 @@
+//! Where `--output` may write: known before the run, not after an hour of work.
+//!
+//! A slip of the keyboard must not cost a file: of what is there already, only results of an earlier run are replaced, and empty
+//! files. Nothing is written into the folder of a model.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use difftest_core::suite::ModelSpec;
+use difftest_store::atomic;
+use serde::Deserialize;
+
+use crate::commands::Planned;
+use crate::error::CliError;
+
+/// Finds out whether results can be written to `output`, and that this takes nothing away.
+pub(super) fn check(output: &Path, plans: &[Planned]) -> Result<(), CliError> {
+    let shown = output.display();
+    let refuse = |what: String| CliError::new("write", what).hint("name another file, such as results.json");
+    if let Some(model) = model_around(output, plans) {
+        return Err(refuse(format!(
+            "--output {shown} lies in the model folder {}, which is read only",
+            model.display()
+        )));
+    }
+    let Ok(metadata) = std::fs::metadata(output) else {
+        atomic::write(output, b"")?;
+        return std::fs::remove_file(output)
+            .map_err(|e| CliError::new("write", format!("cannot replace {shown}: {e}")));
+    };
+    if metadata.is_dir() {
+        return Err(
+            CliError::new("write", format!("--output {shown} is a folder")).hint("name a file, such as results.json")
+        );
+    }
+    // a pipe or a device is written into, and keeps what it is
+    if !metadata.is_file() || metadata.len() == 0 || holds_results(output) {
+        return Ok(());
+    }
+    let real = output.canonicalize().ok();
+    let is_suite = |planned: &Planned| planned.suite.path.canonicalize().ok() == real;
+    Err(if plans.iter().any(is_suite) {
+        refuse(format!("--output {shown} would replace the suite itself"))
+    } else {
+        refuse(format!("--output {shown} would replace a file that is not the results of an earlier run"))
+            .hint("name another file, such as results.json, or delete this one first")
+    })
+}
+
+/// Whether a file was written by `--output`.
+fn holds_results(path: &Path) -> bool {
+    /// What every version of [`Results`](difftest_report::json::Results) begins with.
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "being there is what counts")]
+    struct Head {
+        format: u32,
+        difftest: String,
+        run: String,
+    }
+    // What is not JSON is given up at its first wrong byte.
+    File::open(path).is_ok_and(|file| serde_json::from_reader::<_, Head>(BufReader::new(file)).is_ok())
+}
+
+/// The folder of the model that `output` would lie in.
+fn model_around(output: &Path, plans: &[Planned]) -> Option<PathBuf> {
+    let output = real(&std::path::absolute(output).ok()?);
+    let folder = |planned: &Planned| match &planned.plan.model {
+        ModelSpec::Diffusion(name) if !name.starts_with("builtin:") => {
+            planned.suite.path.parent().unwrap_or(Path::new("")).join(name).canonicalize().ok()
+        }
+        ModelSpec::Diffusion(_) | ModelSpec::Images { .. } => None,
+    };
+    plans.iter().filter_map(folder).find(|folder| folder.is_dir() && output.starts_with(folder))
+}
+
+/// `path` with the part of it that is there resolved.
+fn real(path: &Path) -> PathBuf {
+    let known = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    known.map_or_else(
+        || path.to_owned(),
+        |(part, real)| match path.strip_prefix(part) {
+            Ok(rest) if rest.as_os_str().is_empty() => real,
+            Ok(rest) => real.join(rest),
+            Err(_) => path.to_owned(),
+        },
+    )
+}
