@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use difftest_core::event::ErrorInfo;
 use difftest_core::suite::{ModelSpec, Suite, SuiteError};
-use difftest_diffusion::pipeline::described;
+use difftest_diffusion::clip::Clip;
+use difftest_diffusion::pipeline::{self, described};
 use difftest_diffusion::repository::{Repository, RepositoryError};
 use difftest_diffusion::select::{self, SelectError, Selection};
 use difftest_diffusion::session::Precision;
@@ -46,16 +47,43 @@ impl Kind {
         }
     }
 
-    /// Whether `folder` has everything that such a model needs.
-    pub(crate) fn open(self, folder: &Path) -> Result<Repository, RepositoryError> {
-        let name = folder.to_string_lossy();
-        let clip = match self {
+    fn is_clip(self, folder: &Path) -> bool {
+        match self {
             Self::Pipeline => false,
             Self::Clip => true,
             Self::Any => folder.join("config.json").exists() && !folder.join("model_index.json").exists(),
-        };
-        if clip { Repository::clip(&name, Path::new("")) } else { Repository::stable_diffusion(&name, Path::new("")) }
+        }
     }
+
+    /// Whether `folder` has everything that such a model needs.
+    pub(crate) fn open(self, folder: &Path) -> Result<Repository, RepositoryError> {
+        let name = folder.to_string_lossy();
+        if self.is_clip(folder) {
+            Repository::clip(&name, Path::new(""))
+        } else {
+            Repository::stable_diffusion(&name, Path::new(""))
+        }
+    }
+}
+
+/// Reads the model in `folder` as a run does, and says what that would end with: with `values`, every weight too.
+pub(crate) fn check(folder: &Path, values: bool) -> Result<Repository, CliError> {
+    let (name, base) = (folder.to_string_lossy(), Path::new(""));
+    let (message, hint) = match Kind::Any.is_clip(folder) {
+        true => match Clip::check(&name, base, values) {
+            Ok(repository) => return Ok(repository),
+            Err(error) => (described(&error), error.hint()),
+        },
+        false => match pipeline::check(&name, base, values) {
+            Ok(repository) => return Ok(repository),
+            Err(error) => (described(&error), error.hint()),
+        },
+    };
+    let cli = CliError::new("model", message);
+    Err(match hint {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    })
 }
 
 /// Finds models; asks the hub once for each.

@@ -7,6 +7,7 @@
 
 mod files;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tokenizers::models::bpe::BPE;
@@ -34,8 +35,26 @@ pub struct ClipTokenizer {
 pub struct Tokens {
     /// [`ClipTokenizer::max_length`] token ids.
     pub ids: Vec<i64>,
-    /// What was said but not heard: the text from the first cut token on.
-    pub cut: Option<String>,
+    /// What was said but not heard.
+    pub cut: Option<Cut>,
+}
+
+/// The end of a text that is longer than the encoder reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// From the first token on that has no room.
+    pub text: String,
+    /// How many tokens that are.
+    pub tokens: usize,
+    /// How many tokens of text there is room for.
+    pub room: usize,
+}
+
+impl fmt::Display for Cut {
+    /// What a person should know when a prompt was cut.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "prompt cut at {} tokens: the model does not see \"{}\"", self.room, self.text)
+    }
 }
 
 /// Why there is no tokenizer, or no tokens.
@@ -147,22 +166,16 @@ impl ClipTokenizer {
     pub fn encode(&self, text: &str) -> Result<Tokens, TokenizerError> {
         let encoding = self.bpe.encode(text, false)?;
         let room = self.max_length - 2;
-        let cut =
-            encoding.get_offsets().get(room).map(|&(start, _)| text.get(start..).unwrap_or(text).trim().to_owned());
+        let cut = encoding.get_offsets().get(room).map(|&(start, _)| Cut {
+            text: text.get(start..).unwrap_or(text).trim().to_owned(),
+            tokens: encoding.len() - room,
+            room,
+        });
         let mut ids = Vec::with_capacity(self.max_length);
         ids.push(self.start);
         ids.extend(encoding.get_ids().iter().take(room).copied().map(i64::from));
         ids.push(self.end);
         ids.resize(self.max_length, self.pad);
         Ok(Tokens { ids, cut })
-    }
-
-    /// What a person should know when a prompt was cut.
-    #[must_use]
-    pub fn cut_warning(&self, cut: &str) -> String {
-        const SHOWN: usize = 80;
-        let dots = if cut.chars().count() > SHOWN { "..." } else { "" };
-        let shown: String = cut.chars().take(SHOWN).collect();
-        format!("prompt cut at {} tokens: the model does not see \"{shown}{dots}\"", self.max_length - 2)
     }
 }

@@ -74,9 +74,10 @@ fn a_tokenizer_json_of_another_kind_is_refused() {
 fn what_is_cut_is_said() {
     let tokenizer = ClipTokenizer::load(&shapes()).unwrap();
     let tokens = tokenizer.encode(&format!("{}a green heart", "red ".repeat(75))).unwrap();
-    assert_eq!(tokens.cut.as_deref(), Some("a green heart"));
+    let cut = tokens.cut.unwrap();
+    assert_eq!((cut.text.as_str(), cut.tokens, cut.room), ("a green heart", 3, 75));
     assert_eq!(tokens.ids.last(), tokenizer.encode("").unwrap().ids.last());
-    let warning = tokenizer.cut_warning(&tokens.cut.unwrap());
+    let warning = cut.to_string();
     assert_eq!(warning, "prompt cut at 75 tokens: the model does not see \"a green heart\"");
     assert!(tokenizer.encode(&"red ".repeat(75)).unwrap().cut.is_none());
 }

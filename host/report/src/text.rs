@@ -31,6 +31,19 @@ pub fn short(text: &str, most: usize) -> String {
     cut
 }
 
+/// `text` with what it quotes (from its first quotation mark to its last) cut behind a word where that is longer than a line takes.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    const MOST: usize = 80;
+    let Some((start, end)) = text.find('"').zip(text.rfind('"')).filter(|(start, end)| start < end) else {
+        return text.to_owned();
+    };
+    let quoted = &text[start + 1..end];
+    let Some((most, _)) = quoted.char_indices().nth(MOST) else { return text.to_owned() };
+    let word = quoted[..most].rfind(char::is_whitespace).unwrap_or(most);
+    format!("{}\"{} …{}", &text[..start], quoted[..word].trim_end(), &text[end..])
+}
+
 /// `1 case`, `2 cases`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
@@ -129,6 +142,15 @@ mod tests {
         assert_eq!(safe("größe ∞ 🟥 赤い丸"), "größe ∞ 🟥 赤い丸");
         assert_eq!(short("abcdef", 4), "abc…");
         assert_eq!(short("赤い丸", 3), "赤い丸");
+    }
+
+    #[test]
+    fn long_quotes_end_behind_a_word() {
+        assert_eq!(brief("does not see \"a green heart\""), "does not see \"a green heart\"");
+        let long = brief(&format!("cut: \"{}end\", so", "seven77 ".repeat(20)));
+        assert_eq!(long, format!("cut: \"{} …\", so", ["seven77"; 10].join(" ")));
+        assert_eq!(brief(&format!("\"{}\"", "∞".repeat(90))), format!("\"{} …\"", "∞".repeat(80)));
+        assert_eq!(brief("one \" mark"), "one \" mark");
     }
 
     #[test]

@@ -56,6 +56,13 @@ fn reason(error: &io::Error) -> String {
 /// [`WriteError`] naming the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let fail = |source| WriteError::new("write", path, source);
+    // Before links are followed: /dev/stdout leads to a pipe, which has no path.
+    if let Ok(there) = fs::metadata(path)
+        && !there.is_file()
+        && !there.is_dir()
+    {
+        return fs::OpenOptions::new().write(true).open(path).and_then(|mut open| open.write_all(bytes)).map_err(fail);
+    }
     let followed;
     let path = if path.is_symlink() {
         followed = fs::canonicalize(path).map_err(fail)?;
@@ -63,12 +70,6 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     } else {
         path
     };
-    if let Ok(there) = fs::metadata(path)
-        && !there.is_file()
-        && !there.is_dir()
-    {
-        return fs::OpenOptions::new().write(true).open(path).and_then(|mut open| open.write_all(bytes)).map_err(fail);
-    }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|e| WriteError::new("make the folder", folder, e))?;
     if path.is_dir() {

@@ -91,8 +91,8 @@ pub(crate) struct CheckArgs {
 
 const CHECK_HELP: &str = "\
 Files of the cache are named by their digests, so this needs no network (on a Windows without
-symbolic links it does: there they are copies, and the hub is asked for the digests). A folder has no digests:
-of it, the configs and the headers of all weight files are read, which finds what is missing and
-what was cut short.
+symbolic links it does: there they are copies, and the hub is asked for the digests). A folder has no digests.
+Of both, everything is read as a run reads it (configs, tokenizers, weights, graphs), short of
+starting ONNX Runtime: that finds what is missing, cut short, not a number, or of another model.
 
 Exit code 2 says that something is damaged or missing.";

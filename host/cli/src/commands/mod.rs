@@ -16,6 +16,7 @@ use difftest_core::plan::{self, SuitePlan};
 use difftest_core::select::Expression;
 use difftest_core::suite::{LoraUse, ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
 use difftest_diffusion::declared::{DeclaredModels, Opened};
+use difftest_diffusion::noise::Stream;
 use difftest_diffusion::pipeline::{Options, described};
 use difftest_diffusion::scheduler::Kind;
 use difftest_diffusion::session::{self, Device, UnknownDevice};
@@ -101,7 +102,7 @@ pub(crate) fn plans(
             adapted(&suite, &model)?;
             suite.loras.clone_from(&loras);
         }
-        let unknown = unknown_schedulers(&suite);
+        let unknown = unknown_names(&suite);
         if !unknown.errors.is_empty() {
             broken.push(unknown);
             continue;
@@ -145,16 +146,30 @@ fn plugin_names(test: &Test) -> impl Iterator<Item = &str> {
     metrics.chain(generator)
 }
 
-/// A scheduler that no model has is a mistake in the suite, known before any model is loaded.
-fn unknown_schedulers(suite: &Suite) -> SuiteErrors {
-    let tests = suite.tests.iter().filter_map(|test| {
-        let name = test.settings.scheduler.as_deref()?;
-        name.parse::<Kind>().is_err().then(|| {
-            let message = format!("test `{}` asks for the unknown scheduler `{name}`", test.name);
-            SuiteError::at(&test.span, message).hint(did_you_mean(name, Kind::ALL.map(Kind::name), "there are"))
-        })
-    });
-    SuiteErrors { path: suite.path.clone(), text: Arc::clone(&suite.text), errors: tests.collect() }
+/// A scheduler or a noise stream that no model has is a mistake in the suite, known before any model is loaded.
+fn unknown_names(suite: &Suite) -> SuiteErrors {
+    let mut errors = Vec::new();
+    for test in &suite.tests {
+        let settings = &test.settings;
+        let scheduler = settings.scheduler.as_deref().filter(|name| name.parse::<Kind>().is_err());
+        let noise = settings.noise.as_deref().filter(|name| name.parse::<Stream>().is_err());
+        let schedulers = || Kind::ALL.map(Kind::name).to_vec();
+        let streams = || Stream::ALL.map(Stream::id).to_vec();
+        let unknown = [
+            scheduler.map(|name| ("scheduler", "scheduler", name, schedulers())),
+            noise.map(|name| ("noise", "noise stream", name, streams())),
+        ];
+        for (key, what, name, known) in unknown.into_iter().flatten() {
+            let span = test.setting_spans.get(key).unwrap_or(&test.span);
+            let error = SuiteError::at(span, format!("unknown {what} `{name}`")).label(format!("no such {what}"));
+            let error = error.hint(did_you_mean(name, known, "there are"));
+            // Tests that have it from [defaults] share its line.
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
+    }
+    SuiteErrors::new(&suite.path, &suite.text, errors)
 }
 
 /// `--model`, or the suite's.

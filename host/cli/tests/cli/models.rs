@@ -130,6 +130,23 @@ fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
     env.write("suites/suite.toml", suite(""));
     run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
     env.write("suites/suite.toml", suite("long_prompt = \"error\""));
-    run().exits(2).says(&["prompt cut at 75 tokens", "shorten the prompt"]);
+    run().exits(2).says(&["the prompt is 81 tokens long, 6 more than", "no image is made", "next: shorten the prompt"]);
     assert_eq!(env.results().pointer("/suites/0/tests/0/verdict").unwrap(), "error");
+
+    // of the negative prompt too, whole in the results and up to a word on the terminal
+    let lost = format!("{}heart", "square ".repeat(30));
+    let negative = |policy: &str| {
+        let long = format!("negative_prompt = \"{}{lost}\"\nguidance = 5\n{policy}", "red ".repeat(75));
+        env.write("suites/suite.toml", suite(&long).replace(&format!("{words}square"), "a red square"));
+        run()
+    };
+    let shown = format!("\"{} …\"", ["square"; 11].join(" "));
+    negative("").exits(0).says(&["negative prompt cut at 75 tokens", &shown]);
+    let warning = env.results().pointer("/suites/0/cases/0/image/warnings/0").unwrap().as_str().unwrap().to_owned();
+    assert!(warning.ends_with(&format!("\"{lost}\"")), "{warning}");
+    negative("long_prompt = \"error\"").exits(2).says(&[
+        "the negative prompt is 106 tokens long, 31 more than",
+        "shorten the negative prompt",
+        &shown,
+    ]);
 }

@@ -64,6 +64,22 @@ fn unknown_scheduler() {
 }
 
 #[test]
+fn unknown_names_are_shown_where_they_stand() {
+    let test = "name = \"a\"\nprompts = [\"a red circle\"]\nmetrics = [\"clip_score\"]\n";
+    let text = complaint(&suite(&format!("{test}noise = \"foo\"\nscheduler = \"eulr\"")));
+    for part in ["unknown noise stream `foo`", "suite.toml:7:9", "torch-cpu-f32", "suite.toml:8:13", "`euler`"] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    // a line of [defaults] is wrong once, however many tests have it from there
+    let defaults = "[defaults]\nscheduler = \"dpm\"\n";
+    let text = complaint(&format!(
+        "model = \"builtin:shapes\"\n{defaults}[[test]]\n{test}[[test]]\n{}",
+        test.replace("\"a\"", "\"b\"")
+    ));
+    assert!(text.contains("suite.toml:3:13") && text.matches("unknown scheduler").count() == 1, "{text}");
+}
+
+#[test]
 fn not_toml() {
     insta::assert_snapshot!(complaint("model = \"builtin:shapes\n[[test]]"));
 }

@@ -59,6 +59,7 @@ mod test;
 mod tests;
 mod threshold;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -176,6 +177,8 @@ pub struct Test {
     pub reference: Option<Reference>,
     /// Sampler settings.
     pub settings: Settings,
+    /// Where the values of those that the suite gives stand, by key: in the test or in `[defaults]`.
+    pub setting_spans: BTreeMap<&'static str, Span>,
 }
 
 /// Where prompts come from.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::SuiteError;
+use super::{Span, SuiteError};
 use super::fields::{Fields, Item, Problems, integer, list, number, string, unique, wrong_type};
 use crate::generate::{LongPrompt, Settings};
 
@@ -46,6 +46,11 @@ pub(super) fn read_settings(fields: &Fields<'_>, problems: &mut Problems) -> Set
         long_prompt: fields.get("long_prompt").and_then(|item| long_prompt(item, problems)),
         noise: fields.get("noise").and_then(|item| string(item, "noise", problems)).map(str::to_owned),
     }
+}
+
+/// Where the keys stand that are there.
+pub(super) fn read_spans(fields: &Fields<'_>) -> BTreeMap<&'static str, Span> {
+    KEYS.into_iter().filter_map(|key| Some((key, fields.get(key)?.span()))).collect()
 }
 
 /// What `own` leaves out comes from `defaults`.

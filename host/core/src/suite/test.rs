@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::fields::{Fields, Item, Problems, config, images, list, string, table, unique, wrong_type};
-use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings};
+use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings, read_spans};
 use super::threshold::read_thresholds;
 use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts};
 use crate::generate::Settings;
@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) thresholds: Vec<Threshold>,
     pub(super) reference: Option<Reference>,
     pub(super) settings: Settings,
+    pub(super) setting_spans: BTreeMap<&'static str, Span>,
 }
 
 /// The keys of `[defaults]`.
@@ -34,6 +35,7 @@ pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Share
         thresholds: fields.get("threshold").and_then(|item| read_thresholds(item, problems)).unwrap_or_default(),
         reference: fields.get("reference").and_then(|item| read_reference(item, problems)),
         settings: read_settings(fields, problems),
+        setting_spans: read_spans(fields),
     }
 }
 
@@ -90,6 +92,7 @@ pub(super) fn read_test(
         thresholds,
         reference: shared.reference.or_else(|| defaults.reference.clone()),
         settings: fill(shared.settings, &defaults.settings),
+        setting_spans: defaults.setting_spans.clone().into_iter().chain(shared.setting_spans).collect(),
     })
 }
 

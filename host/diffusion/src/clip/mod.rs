@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::models::ClipModel;
 use crate::pipeline::{Options, load::described};
 use crate::repository::{Repository, RepositoryError};
-use crate::session::SessionOptions;
+use crate::session::{Reach, SessionOptions};
 use crate::tokenizer::{ClipTokenizer, TokenizerError};
 
 /// The CLIP model that is used where a suite names none.
@@ -127,13 +127,35 @@ impl Clip {
     /// # Errors
     /// [`ClipError`] names the file and the reason.
     pub fn open(description: &Description, reference: &str, base: &Path, options: &Options) -> Result<Self, ClipError> {
-        let repository = Repository::clip(reference, base)?;
-        let preprocess = preprocess(&repository)?;
-        let description = description.clone();
-        let tokenizer = ClipTokenizer::load(repository.folder())?;
         // It embeds while the next images are being made: its threads must not wait at the expense of theirs.
         let session = SessionOptions { spin: false, ..options.scoring_session() };
-        let model = ClipModel::load(repository.folder(), &session)?;
+        let repository = Repository::clip(reference, base)?;
+        let (model, tokenizer, preprocess) = Self::parts(&repository, &session)?;
+        let (texts, images) = (Rows::new(ROWS), Rows::new(ROWS));
+        let description = description.clone();
+        Ok(Self { description, model, tokenizer, preprocess, texts, images, passes: AtomicU64::new(0) })
+    }
+
+    /// Reads a model as loading it does, without starting ONNX Runtime: with `values`, every weight too, for NaN and infinity.
+    ///
+    /// # Errors
+    /// The [`ClipError`] that loading it would end with.
+    pub fn check(reference: &str, base: &Path, values: bool) -> Result<Repository, ClipError> {
+        let reach = if values { Reach::Values } else { Reach::Graphs };
+        let session = SessionOptions { reach, ..Options::default().scoring_session() };
+        let repository = Repository::clip(reference, base)?;
+        Self::parts(&repository, &session)?;
+        Ok(repository)
+    }
+
+    /// Parts that belong together.
+    fn parts(
+        repository: &Repository,
+        session: &SessionOptions,
+    ) -> Result<(ClipModel, ClipTokenizer, ClipPreprocess), ClipError> {
+        let preprocess = preprocess(repository)?;
+        let tokenizer = ClipTokenizer::load(repository.folder())?;
+        let model = ClipModel::load(repository.folder(), session)?;
         let mismatch = |what, left, right| Err(ClipError::Mismatch { what, left, right });
         if preprocess.crop as usize != model.image_size() {
             return mismatch("image size", preprocess.crop as usize, model.image_size());
@@ -141,8 +163,7 @@ impl Clip {
         if tokenizer.max_length() != model.length() {
             return mismatch("text length", tokenizer.max_length(), model.length());
         }
-        let (texts, images) = (Rows::new(ROWS), Rows::new(ROWS));
-        Ok(Self { description, model, tokenizer, preprocess, texts, images, passes: AtomicU64::new(0) })
+        Ok((model, tokenizer, preprocess))
     }
 
     /// What it is.

@@ -122,7 +122,9 @@ impl TextError {
         let (kind, hint) = match &self {
             Self::Tokenizer(error) => ("tokenizer", error.hint()),
             Self::Encoder(error) => ("text-encoder", error.hint()),
-            Self::TooLong(_) => ("long-prompt", Some("shorten the prompt, or set long_prompt = \"cut\"".to_owned())),
+            Self::TooLong { prompt, .. } => {
+                ("long-prompt", Some(format!("shorten the {prompt}, or set long_prompt = \"cut\"")))
+            }
             Self::ClipSkip { .. } => ("settings", None),
         };
         GenerateError { kind: kind.to_owned(), message: described(&self), hint }

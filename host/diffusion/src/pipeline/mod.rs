@@ -12,6 +12,7 @@
 //! | `settings` | a test's settings with the model's filled in |
 //! | `text`, `embeddings` | prompts to embeddings, encoders dropped when they are done |
 //! | `load` | networks that fit together |
+//! | `check` | whether a run could use a model |
 //! | `memory` | how much of it that takes |
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
@@ -20,6 +21,7 @@
 //! sees one image at a time (with guidance under two texts, the negative prompt first), however many requests a call has;
 //! [`Options::together`] makes it more.
 
+mod check;
 mod embeddings;
 mod family;
 pub(crate) mod load;
@@ -39,6 +41,7 @@ use difftest_core::generate::{
 };
 use serde_json::Value;
 
+pub use self::check::check;
 pub use self::family::Family;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};

@@ -104,9 +104,7 @@ impl Sampling<'_> {
             .scheduler(settings.kind, settings.steps)
             .map_err(|error| failed("settings", &error))?;
         self.accepts(scheduler.as_ref())?;
-        let embed = |text: &str, clip_skip: usize| {
-            self.texts.embed(text, clip_skip, settings.long_prompt).map_err(TextError::into_generate)
-        };
+        let embed = |text: &str, clip_skip: usize| self.texts.embed(text, clip_skip, settings.long_prompt);
         let negative = negative_prompt(request);
         let mut warnings = Vec::new();
         let mut embeddings = Vec::new();
@@ -114,7 +112,8 @@ impl Sampling<'_> {
             embeddings.push(match negative {
                 None if self.model.zeros_for_empty => self.nothing(),
                 // diffusers skips layers for the prompt alone
-                text => embed(text.unwrap_or_default(), 0)?,
+                text => embed(text.unwrap_or_default(), 0)
+                    .map_err(|error| error.of_negative().into_generate())?,
             });
             warnings.extend(embeddings[0].warnings.drain(..).map(|cut| format!("negative {cut}")));
         } else if negative.is_some_and(|text| !text.is_empty()) {
@@ -122,7 +121,7 @@ impl Sampling<'_> {
                 "the negative prompt is not used: guidance is 1 or less, or a number that the model reads".to_owned(),
             );
         }
-        embeddings.push(embed(&request.prompt, settings.clip_skip)?);
+        embeddings.push(embed(&request.prompt, settings.clip_skip).map_err(TextError::into_generate)?);
         warnings.extend(embeddings.iter_mut().flat_map(|embedding| std::mem::take(&mut embedding.warnings)));
         let texts = self.project(&embeddings)?;
         let [channels, height, width] = self.latent_shape();

@@ -14,7 +14,7 @@ use super::load::LoadError;
 use crate::models::{TextEncoder, TextFeatures, TextTap};
 use crate::repository::Repository;
 use crate::session::SessionOptions;
-use crate::tokenizer::ClipTokenizer;
+use crate::tokenizer::{ClipTokenizer, Cut};
 
 /// Encoders whose weights are larger than this in sum are dropped when they are not needed.
 const LARGE: u64 = 256 << 20;
@@ -61,8 +61,16 @@ pub enum TextError {
     #[error(transparent)]
     Encoder(#[from] crate::error::Error),
     /// It is longer than the encoder reads, and that is an error.
-    #[error("{0}")]
-    TooLong(String),
+    #[error(
+        "the {prompt} is {} tokens long, {} more than the model reads, and no image is made: it would not see \"{}\"",
+        cut.room + cut.tokens, cut.tokens, cut.text
+    )]
+    TooLong {
+        /// `prompt` or `negative prompt`.
+        prompt: &'static str,
+        /// What there is no room for.
+        cut: Cut,
+    },
     /// More layers are left out than there are.
     #[error("clip_skip {skip} leaves nothing of {encoder}, which has {layers} layers")]
     ClipSkip {
@@ -73,6 +81,16 @@ pub enum TextError {
         /// Its layers.
         layers: usize,
     },
+}
+
+impl TextError {
+    /// The same of a negative prompt.
+    pub(super) fn of_negative(self) -> Self {
+        match self {
+            Self::TooLong { cut, .. } => Self::TooLong { prompt: "negative prompt", cut },
+            other => other,
+        }
+    }
 }
 
 impl Texts {
@@ -153,10 +171,10 @@ impl Texts {
         for (index, encoder) in self.encoders.iter().enumerate() {
             let tokens = encoder.tokenizer.encode(text)?;
             if let Some(cut) = tokens.cut {
-                let warning = encoder.tokenizer.cut_warning(&cut);
                 if long == LongPrompt::Error {
-                    return Err(TextError::TooLong(warning));
+                    return Err(TextError::TooLong { prompt: "prompt", cut });
                 }
+                let warning = cut.to_string();
                 // Both encoders of a model read as many tokens: one warning says it.
                 if !warnings.contains(&warning) {
                     warnings.push(warning);

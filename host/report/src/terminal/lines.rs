@@ -8,7 +8,7 @@ use difftest_core::metric::MetricKind;
 
 use super::paint::{COLUMN, Paint, Status};
 use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
-use crate::text::{bound, compared, count, safe, score, seconds_column, short};
+use crate::text::{bound, brief, compared, count, safe, score, seconds_column, short};
 
 pub(super) const RULE: &str = "────────────\n";
 
@@ -173,16 +173,17 @@ impl<'r> Judged<'r> {
 
 /// Each different error once, with how often it occurred and where first.
 fn errors(test: &TestResult, paint: Paint) -> String {
-    let mut different: Vec<(&str, Option<&str>, Option<&str>, usize)> = Vec::new();
+    let mut different: Vec<(String, Option<&str>, Option<&str>, usize)> = Vec::new();
     for error in &test.errors {
         // Messages may name their case; without that, they are the same error.
         let case = error.case.as_deref();
         let plain =
             |message: &str, case: Option<&str>| case.map_or_else(|| message.to_owned(), |id| message.replace(id, ""));
-        let message = plain(&error.message, case);
+        let shown = if error.kind == "long-prompt" { brief(&error.message) } else { error.message.clone() };
+        let message = plain(&shown, case);
         match different.iter_mut().find(|(other, of, ..)| plain(other, *of) == message) {
             Some((.., times)) => *times += 1,
-            None => different.push((&error.message, case, error.hint.as_deref(), 1)),
+            None => different.push((shown, case, error.hint.as_deref(), 1)),
         }
     }
     let mut text = String::new();
@@ -220,7 +221,7 @@ fn warnings(cases: &[&CaseResult], paint: Paint) -> String {
     let lines = times.iter().map(|(warning, times)| {
         paint.line(
             Status::Warning,
-            &format!("{} {}", safe(warning), paint.dim(&format!("({})", count(*times, "image")))),
+            &format!("{} {}", safe(&brief(warning)), paint.dim(&format!("({})", count(*times, "image")))),
         )
     });
     lines.collect()

@@ -12,7 +12,7 @@ use super::Named;
 use crate::args::Format;
 use crate::args::model::CheckArgs;
 use crate::error::{CliError, Exit};
-use crate::models::{Finder, Kind, from_hub, size};
+use crate::models::{self, Finder, from_hub, size};
 use crate::ui::Ui;
 
 pub(crate) fn check(args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError> {
@@ -22,35 +22,29 @@ pub(crate) fn check(args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     }
 }
 
-/// Of a folder nobody knows digests: its parts must be there and whole.
+/// Of a folder nobody knows digests: it must be what a run can use.
 fn whole(folder: &Path, args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    let opened = Kind::Any.open(folder).and_then(|repository| repository.digests());
-    let (problem, files) = match &opened {
-        Ok(files) => (None, files.len()),
-        Err(error) => (Some(described(error)), 0),
+    let read = models::check(folder, true)
+        .and_then(|repository| repository.digests().map_err(|error| CliError::new("model", described(&error))));
+    let (problem, files) = match &read {
+        Ok(files) => (None, files.as_slice()),
+        Err(CliError::Plain(info)) => (Some(info.message.clone()), [].as_slice()),
+        Err(CliError::Suites(_)) => (None, [].as_slice()),
     };
     let text = match args.message_format {
         Format::Json => {
-            let files: Vec<Value> = opened
-                .iter()
-                .flatten()
-                .map(|(path, digest)| json!({ "path": path, "sha256": digest.to_string() }))
-                .collect();
+            let files: Vec<Value> =
+                files.iter().map(|(path, digest)| json!({ "path": path, "sha256": digest.to_string() })).collect();
             format!(
                 "{:#}\n",
                 json!({ "folder": folder, "whole": problem.is_none(), "problem": problem, "files": files })
             )
         }
-        Format::Human if problem.is_none() => format!("{}: whole, {files} files\n", folder.display()),
+        Format::Human if problem.is_none() => format!("{}: whole, {} files\n", folder.display(), files.len()),
         Format::Human => String::new(),
     };
     ui.data(&text)?;
-    let Err(error) = opened else { return Ok(Exit::Success) };
-    let cli = CliError::new("model", described(&error));
-    Err(match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    })
+    read.map(|_| Exit::Success)
 }
 
 fn cached(id: &ModelId, args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError> {
@@ -76,9 +70,9 @@ fn cached(id: &ModelId, args: &CheckArgs, ui: &mut Ui) -> Result<Exit, CliError>
     for file in damaged.iter().filter(|_| args.remove) {
         hub.discard(&snapshot, &file.path).map_err(from_hub)?;
     }
-    let missing = match Kind::Any.open(&snapshot.folder) {
-        Ok(_) => None,
-        Err(error) => Some(described(&error)),
+    let missing = match models::check(&snapshot.folder, true) {
+        Err(CliError::Plain(info)) => Some(info.message),
+        _ => None,
     };
     let good = damaged.is_empty() && missing.is_none();
     let bytes: u64 = checked.iter().map(|file| file.size).sum();

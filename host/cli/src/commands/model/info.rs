@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use difftest_diffusion::pipeline::Family;
 use difftest_diffusion::repository::RepositoryError;
 use difftest_diffusion::select::Selection;
+use difftest_diffusion::session::Precision;
 use difftest_report::text::safe;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::Named;
 use crate::args::Format;
 use crate::args::model::InfoArgs;
 use crate::error::{CliError, Exit};
-use crate::models::{Finder, Kind, from_hub, from_repository, from_select, size};
+use crate::models::{self, Finder, Kind, from_hub, from_repository, size};
 use crate::ui::Ui;
 
 /// What is known of a model. The JSON of `--message-format json`.
@@ -45,6 +46,9 @@ struct Info {
     to_come: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<PathBuf>,
+    /// Why a run would refuse it, as far as that is known without reading its weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -55,19 +59,11 @@ struct Defaults {
 
 pub(crate) fn info(args: &InfoArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let precision = super::precision(&args.precision)?;
-    let info = match super::named(&args.model)? {
+    let (info, refused) = match super::named(&args.model)? {
         Named::Folder(folder) => {
             let sizes = walk(&folder)?;
-            let paths: Vec<&str> = sizes.keys().map(String::as_str).collect();
-            let selection = Kind::Any.select(&paths, precision);
-            let selection = selection.map_err(|error| {
-                let cli = CliError::new("model", format!("{} cannot be run: {error}", folder.display()));
-                match error.hint() {
-                    Some(hint) => cli.hint(hint),
-                    None => cli,
-                }
-            })?;
-            describe(&args.model, &selection, &sizes, &folder, &args.precision)?
+            let (info, refused) = here(&args.model, &sizes, &folder, precision)?;
+            (info, refused.map(|error| error.map(|text| format!("{} cannot be run: {text}", folder.display()))))
         }
         Named::Id(id) => {
             let finder = Finder::new(args.offline, precision, ui);
@@ -75,10 +71,12 @@ pub(crate) fn info(args: &InfoArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             if hub.settings().offline.is_some() {
                 let snapshot = hub.cached(&id).ok_or_else(|| from_hub(hub.offline_error(&id.to_string())))?;
                 let sizes: BTreeMap<String, u64> = snapshot.files().map_err(from_hub)?.into_iter().collect();
-                let paths: Vec<&str> = sizes.keys().map(String::as_str).collect();
-                let selection = Kind::Any.select(&paths, precision).map_err(|error| from_select(&id, &error))?;
-                let info = describe(id.repository(), &selection, &sizes, &snapshot.folder, &args.precision)?;
-                Info { revision: Some(id.revision().into()), commit: Some(snapshot.commit), ..info }
+                let (info, refused) = here(id.repository(), &sizes, &snapshot.folder, precision)?;
+                let refused = refused.map(|error| {
+                    let error = error.map(|text| format!("what the cache has of {id} cannot be run: {text}"));
+                    error.hint(format!("with a network, `difftest model fetch {id}` fetches what is missing"))
+                });
+                (Info { revision: Some(id.revision().into()), commit: Some(snapshot.commit), ..info }, refused)
             } else {
                 let listing = hub.list(&id, finder.progress()).map_err(from_hub)?;
                 let selection = finder.select(&listing, Kind::Any)?;
@@ -91,9 +89,10 @@ pub(crate) fn info(args: &InfoArgs, ui: &mut Ui) -> Result<Exit, CliError> {
                     return Err(from_repository(&id, &error));
                 }
                 let sizes = listing.files.iter().map(|file| (file.path.clone(), file.size.unwrap_or(0))).collect();
-                let info = describe(id.repository(), &selection, &sizes, &snapshot.folder, &args.precision)?;
+                let info = describe(id.repository(), Some(&selection), &sizes, &snapshot.folder, precision);
                 let to_come = hub.wanted(&listing, &files).to_come;
-                Info { revision: Some(id.revision().into()), commit: Some(listing.commit.clone()), to_come, ..info }
+                let commit = Some(listing.commit.clone());
+                (Info { revision: Some(id.revision().into()), commit, to_come, ..info }, None)
             }
         }
     };
@@ -102,42 +101,75 @@ pub(crate) fn info(args: &InfoArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         Format::Json => format!("{:#}\n", serde_json::json!(info)),
     };
     ui.data(&text)?;
-    Ok(Exit::Success)
+    refused.map_or(Ok(Exit::Success), Err)
 }
 
-/// From a selection and the configs in `folder`.
-fn describe(
+/// Of a model that is here: what there is of it, and why a run would refuse it.
+fn here(
     model: &str,
-    selection: &Selection,
     sizes: &BTreeMap<String, u64>,
     folder: &Path,
-    precision: &str,
-) -> Result<Info, CliError> {
+    precision: Precision,
+) -> Result<(Info, Option<CliError>), CliError> {
+    let paths: Vec<&str> = sizes.keys().map(String::as_str).collect();
+    let selection = Kind::Any.select(&paths, precision);
+    let refused = models::check(folder, false).err().or_else(|| {
+        let error = selection.as_ref().err()?;
+        let cli = CliError::new("model", error.to_string());
+        Some(match error.hint() {
+            Some(hint) => cli.hint(hint),
+            None => cli,
+        })
+    });
+    if !["model_index.json", "config.json"].iter().any(|file| sizes.contains_key(*file)) {
+        return match refused {
+            Some(error) => Err(error),
+            None => Err(CliError::new("model", format!("{} holds no model", folder.display()))),
+        };
+    }
+    let mut info = describe(model, selection.ok().as_ref(), sizes, folder, precision);
+    if let Some(CliError::Plain(error)) = &refused {
+        info.problem = Some(error.message.clone());
+    }
+    Ok((info, refused))
+}
+
+/// From a selection and the configs in `folder`; without a selection, of all files that are there.
+fn describe(
+    model: &str,
+    selection: Option<&Selection>,
+    sizes: &BTreeMap<String, u64>,
+    folder: &Path,
+    precision: Precision,
+) -> Info {
     let index = json(folder, "model_index.json");
     let class = |value: &Option<Value>| Some(value.as_ref()?.get("_class_name")?.as_str()?.to_owned());
-    let name = class(&index).unwrap_or_else(|| "CLIP".into());
+    let clip = !sizes.contains_key("model_index.json") && sizes.contains_key("config.json");
+    let name = class(&index).unwrap_or_else(|| if clip { "CLIP" } else { "unknown" }.into());
+    let files = selection.map_or_else(|| sizes.keys().cloned().collect(), |selection| selection.files.clone());
     let defaults = Family::of_class(&name).map(|family| family.usual(model));
     let mut components: BTreeMap<String, u64> = BTreeMap::new();
-    for file in &selection.files {
+    for file in &files {
         let component = file.split_once('/').map_or(".", |(component, _)| component);
         *components.entry(component.to_owned()).or_default() += sizes.get(file).copied().unwrap_or(0);
     }
-    Ok(Info {
+    Info {
         model: model.to_owned(),
         revision: None,
         commit: None,
         class: name,
-        layout: selection.layout.name(),
-        precision: precision.to_owned(),
+        layout: selection.map_or("incomplete", |selection| selection.layout.name()),
+        precision: precision.to_string(),
         scheduler: class(&json(folder, "scheduler/scheduler_config.json")),
         defaults: defaults.map(|(steps, guidance)| Defaults { steps, guidance }),
         bytes: components.values().sum(),
         components,
-        files: selection.files.clone(),
+        files,
         repository_bytes: sizes.values().sum(),
         to_come: 0,
         folder: Some(folder.to_owned()),
-    })
+        problem: None,
+    }
 }
 
 fn human(info: &Info) -> String {
@@ -165,6 +197,7 @@ fn human(info: &Info) -> String {
     line("takes", &format!("{} in {} files, of {}", size(info.bytes), info.files.len(), size(info.repository_bytes)));
     if info.commit.is_some() {
         let missing = match info.to_come {
+            0 if info.problem.is_some() => "not whole".to_owned(),
             0 => "everything is in the cache".to_owned(),
             bytes => format!("{} to fetch", size(bytes)),
         };

@@ -37,6 +37,11 @@ fn named(model: &str) -> Result<Named, CliError> {
     if Path::new(model).is_dir() {
         return Ok(Named::Folder(PathBuf::from(model)));
     }
+    if Path::new(model).exists() {
+        // a checkpoint, say: the loader of a run has words for it
+        let error = crate::models::check(Path::new(model), false).err();
+        return Err(error.unwrap_or_else(|| CliError::new("model", format!("{model} is a file, not a model folder"))));
+    }
     id(model).map(Named::Id).map_err(|error| error.map(|text| format!("there is no folder {model}, and {text}")))
 }
 

@@ -11,7 +11,7 @@ use super::OnnxFault;
 use super::part::Part;
 use crate::error::{Error, Result};
 use crate::onnx::{Element, Port, relocate};
-use crate::session::{Lanes, SessionOptions, joined, open_file, open_model};
+use crate::session::{Lanes, Reach, SessionOptions, joined, open_file, open_model};
 use crate::weights::{common_folder, portable};
 
 /// A loaded graph.
@@ -49,6 +49,9 @@ impl Network {
     /// Loads `part`.
     pub(super) fn load(part: &Part, options: &SessionOptions) -> Result<Self> {
         let source = Source::of(part)?;
+        if options.reach != Reach::Sessions {
+            return Ok(Self { name: part.what, lanes: Lanes::new(Vec::new()) });
+        }
         let sessions = std::thread::scope(|scope| {
             let lanes: Vec<_> =
                 (0..options.lanes.max(1)).map(|_| scope.spawn(|| source.open(part.what, options))).collect();
