@@ -7,6 +7,10 @@ use crate::error::CliError;
 /// The plugin folders that were named, or `plugins` where that is a folder.
 pub(crate) fn plugin_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let default = Path::new("plugins");
+    if let Some(missing) = named.iter().find(|path| !path.exists()) {
+        return Err(CliError::new("usage", format!("--plugins {}: there is no such folder", missing.display()))
+            .hint("name the folder that holds the plugins (`--plugins` or DIFFTEST_PLUGINS)"));
+    }
     if let Some(other) = named.iter().find(|path| path.is_file() && path.extension().is_none_or(|e| e != "wasm")) {
         return Err(CliError::new(
             "usage",

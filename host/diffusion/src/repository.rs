@@ -125,6 +125,10 @@ impl RepositoryError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::HubId { reference, .. } if !may_be_on_the_hub(reference) => {
+                "name a folder, or a model of the Hugging Face hub as ORG/NAME or ORG/NAME@REVISION: letters, digits, `-`, `_` and `.`"
+                    .to_owned()
+            }
             Self::HubId { reference, .. } => {
                 format!("if it is a model of the Hugging Face hub: difftest model fetch {reference}")
             }
@@ -327,6 +331,15 @@ fn resolve(reference: &str, base: &Path) -> Result<PathBuf, RepositoryError> {
         }
         _ => Err(RepositoryError::NoFolder { folder }),
     }
+}
+
+/// Whether the hub could have a model of that name; its client knows all the rules.
+fn may_be_on_the_hub(reference: &str) -> bool {
+    let (name, revision) = reference.split_once('@').map_or((reference, None), |(name, at)| (name, Some(at)));
+    let plain = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c) || more.contains(c))
+    };
+    plain(name, "") && revision.is_none_or(|revision| plain(revision, "+"))
 }
 
 /// The files of a folder that turn out to be needed.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use difftest_core::gate::{Bound, Statistic};
-use difftest_core::generate::{Prompt, Settings};
+use difftest_core::generate::{LongPrompt, Prompt, Settings};
 use difftest_core::metric::{MetricError, MetricInfo};
 use difftest_core::plan::{SuitePlan, TestPlan};
 use difftest_core::suite::{LoraUse, ModelSpec};
@@ -33,6 +33,12 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
         for (index, test) in plan.tests.iter().enumerate() {
             let metrics = if test.metrics.is_empty() { "no metrics".to_owned() } else { metrics(test) };
             let _ = writeln!(out, "  {bold}{}{bold:#} {dim}{metrics}{dim:#}", safe(&test.name));
+            if let Some(case) = cases.peek().filter(|case| case.test == index) {
+                let settings = settings(&case.settings);
+                if !settings.is_empty() {
+                    let _ = writeln!(out, "    {dim}{settings}{dim:#}");
+                }
+            }
             for refused in &test.refused {
                 let _ = writeln!(out, "    refused: {}", safe(&refused.message));
             }
@@ -54,6 +60,22 @@ fn metrics(test: &TestPlan) -> String {
         format!("{} {}", safe(&used.name), gates.join(" and ")).trim_end().to_owned()
     });
     texts.collect::<Vec<_>>().join(", ")
+}
+
+/// What the suite says of how images are made: `euler, 20 steps, 512x768, guidance 7.5, clip_skip 1`. The rest is the model's.
+fn settings(settings: &Settings) -> String {
+    let Settings { scheduler, steps, guidance, size, negative_prompt, clip_skip, long_prompt, noise } = settings;
+    let parts = [
+        scheduler.as_deref().map(safe),
+        steps.map(|steps| count(steps as usize, "step")),
+        size.map(|(width, height)| format!("{width}x{height}")),
+        guidance.map(|guidance| format!("guidance {guidance}")),
+        clip_skip.map(|layers| format!("clip_skip {layers}")),
+        noise.as_deref().map(|noise| format!("noise {}", safe(noise))),
+        long_prompt.filter(|long| *long == LongPrompt::Error).map(|_| "long prompts are errors".to_owned()),
+        negative_prompt.as_deref().filter(|text| !text.is_empty()).map(|text| format!("not {:?}", short(text, PROMPT))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `./model + style.safetensors + 0.7 b.safetensors`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod init;
+mod inputs;
 pub(crate) mod list;
 pub(crate) mod model;
 pub(crate) mod plugin;
@@ -56,9 +57,12 @@ pub(crate) fn start_device(device: Device) -> Result<(), CliError> {
     })
 }
 
-/// What `--device` says.
+/// What `--device` says, or the variable that stands for it.
 pub(crate) fn device(name: &str) -> Result<Device, CliError> {
-    name.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("--device: {error}")))
+    let from_environment = std::env::var("DIFFTEST_DEVICE").is_ok_and(|value| value == name)
+        && !std::env::args().any(|argument| argument.starts_with("--device"));
+    let place = if from_environment { "DIFFTEST_DEVICE" } else { "--device" };
+    name.parse().map_err(|error: UnknownDevice| CliError::new("usage", format!("{place}: {error}")))
 }
 
 /// A suite and what it comes to.
@@ -112,11 +116,15 @@ pub(crate) fn plans(
             broken.push(SuiteErrors::new(&suite.path, &suite.text, problems));
             continue;
         }
+        let mut mistakes = inputs::missing(&suite, &model, selection)?;
         let models = catalog::models_of(&suite, &model, options, opened);
         let plan = plan::expand(&suite, &model, seeds, &Catalog::new(registry, &suite, &models));
         match plan {
-            Ok(plan) => plans.push(Planned { suite, plan, models }),
-            Err(errors) => broken.push(errors),
+            Ok(plan) if mistakes.is_empty() => plans.push(Planned { suite, plan, models }),
+            plan => {
+                mistakes.extend(plan.err().into_iter().flat_map(|errors| errors.errors));
+                broken.push(SuiteErrors::new(&suite.path, &suite.text, mistakes));
+            }
         }
     }
     if !broken.is_empty() {
@@ -206,9 +214,9 @@ fn adapted(suite: &Suite, model: &ModelSpec) -> Result<(), CliError> {
     }
 }
 
-/// A folder on the command line is relative to the working directory, one in a suite to the suite's folder.
+/// A folder (or a file, which its loader explains) on the command line is relative to the working directory, one in a suite to the suite's folder.
 fn on_command_line(model: &str) -> Result<String, CliError> {
-    if model.starts_with("builtin:") || !std::path::Path::new(model).is_dir() {
+    if model.starts_with("builtin:") || !std::path::Path::new(model).exists() {
         return Ok(model.to_owned());
     }
     let path = std::path::absolute(model).map_err(|e| CliError::new("usage", format!("--model {model}: {e}")))?;

@@ -49,6 +49,17 @@ fn runtime_list_shows_the_installed_library() {
 }
 
 #[test]
+fn what_the_environment_says_is_named_by_its_variable() {
+    let env = TestEnv::new();
+    let run = |arguments: &[&str]| {
+        crate::env::finished(env.command().args(arguments).env("DIFFTEST_DEVICE", "foo").output().unwrap()).exits(2)
+    };
+    run(&["run"]).says(&["DIFFTEST_DEVICE", "foo"]);
+    run(&["run", "--device", "bar"]).says(&["--device", "bar"]);
+    env.run(["list", "--plugins", "/nope"]).exits(2).says(&["--plugins /nope: there is no such folder"]);
+}
+
+#[test]
 fn help_teaches() {
     let env = TestEnv::new();
     let run = env.run(["run", "--help"]).exits(0);

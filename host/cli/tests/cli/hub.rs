@@ -231,7 +231,7 @@ fn mistakes_are_told_where_the_suite_makes_them() {
         world.env.write("suites/suite.toml", suite);
         world.run(&["run", "suite"]).exits(2)
     };
-    ask("acme/none").says(&["there is no model acme/none", "nor is there a folder", "suite.toml:1", "HF_TOKEN"]);
+    ask("acme/none").says(&["there is no model acme/none", "there is no folder", "suite.toml:1", "HF_TOKEN"]);
     ask("acme/shapes@v9").says(&["no revision `v9`", "suite.toml:1"]);
     world.hub.commit(
         "acme/pickles",

@@ -60,10 +60,11 @@ fn the_plan_shows_them_beside_the_model() {
     env.write("suites/suite.toml", suite(&env, BOTH));
     let listed = env.run(["list", "suite"]).exits(0);
     assert!(listed.stdout.contains("families/sd1 + style.safetensors + -0.3 folder, 1 test"), "{}", listed.stdout);
-    let listed = env.run(["list", "suite", "--lora", "x.safetensors=0.5", "--message-format", "json"]).exits(0);
+    let listed =
+        env.run(["list", "suite", "--lora", "suites/style.safetensors=0.5", "--message-format", "json"]).exits(0);
     let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
     let path = listed["suites"][0]["loras"][0]["path"].as_str().unwrap();
-    assert!(PathBuf::from(path).is_absolute() && path.ends_with("x.safetensors"), "{path}");
+    assert!(PathBuf::from(path).is_absolute() && path.ends_with("style.safetensors"), "{path}");
 }
 
 #[test]
@@ -78,6 +79,15 @@ fn files_that_cannot_be_applied_end_the_run_with_their_name() {
         .exits(2)
         .says(&["for text_encoder_2, which this model does not have"]);
     env.run_suite(&text, &["--lora", "style.safetensors=strong"]).exits(2).says(&["`strong` is not a number", "=0.7"]);
+    env.run_suite(&text, &["--lora", "suites/style.safetensors=1e308"]).exits(2).says(&["is not between -100 and 100"]);
+    for command in ["list", "run"] {
+        env.run([command, "suite", "--lora", "/nope"]).exits(2).says(&["--lora", "/nope", "no such file"]);
+        env.run([command, "suite", "--lora", "suites/style.safetensors", "--lora", "./suites/style.safetensors"])
+            .exits(2)
+            .says(&["named twice", "sum of the weights"]);
+    }
+    let again = suite(&env, "loras = [\"style.safetensors\", \"./style.safetensors\"]");
+    env.run_suite(&again, &[]).exits(2).says(&["named twice", "suite.toml:2:"]);
     let images = "model = { images = \"out\" }\n[[test]]\nname = \"a\"\nmetrics = [\"image-stats/sharpness\"]\n";
     env.run_suite(images, &["--lora", "style.safetensors"]).exits(2).says(&["--lora changes a diffusion model"]);
 }

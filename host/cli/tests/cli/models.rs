@@ -30,6 +30,13 @@ fn an_unspoilt_copy_runs() {
 fn no_such_folder() {
     let env = TestEnv::new();
     env.run_suite(SUITE, &["--model", "./nowhere"]).exits(2).says(&["./nowhere"]);
+    for command in ["list", "run"] {
+        env.run([command, "suite", "--model", "/nope"]).exits(2).says(&["model folder /nope does not exist"]);
+        for id in ["org/name@", "org/na me"] {
+            let run = env.run([command, "suite", "--offline", "--model", id]).exits(2).says(&["ORG/NAME@REVISION"]);
+            assert!(!run.stderr.contains(&format!("fetch {id}")), "{}", run.stderr);
+        }
+    }
     env.run_suite(SUITE, &["--model", "builtin:nothing"]).exits(2).says(&["`nothing`", "builtin:shapes"]);
 }
 
@@ -130,7 +137,7 @@ fn a_prompt_that_is_too_long_is_cut_with_a_warning_or_an_error() {
     env.write("suites/suite.toml", suite(""));
     run().exits(0).says(&["prompt cut at 75 tokens", "square"]);
     env.write("suites/suite.toml", suite("long_prompt = \"error\""));
-    run().exits(2).says(&["the prompt is 81 tokens long, 6 more than", "no image is made", "next: shorten the prompt"]);
+    run().exits(2).says(&["the prompt is 81 tokens long, 6 more than", "no image is made", "shorten the prompt"]);
     assert_eq!(env.results().pointer("/suites/0/tests/0/verdict").unwrap(), "error");
 
     // of the negative prompt too, whole in the results and up to a word on the terminal

@@ -70,6 +70,7 @@ use crate::gate::{Bound, Statistic};
 use crate::generate::Settings;
 
 pub use error::{SuiteError, SuiteErrors, line_column};
+pub use loras::MAX_LORA_WEIGHT;
 pub use parse::parse;
 pub use prompts::DEFAULT_LIMIT;
 pub use settings::{DEFAULT_SEEDS, MAX_SIDE, MAX_STEPS};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Span, SuiteError};
 use super::fields::{Fields, Item, Problems, integer, list, number, string, unique, wrong_type};
+use super::{Span, SuiteError};
 use crate::generate::{LongPrompt, Settings};
 
 /// The seeds of a test where neither it nor `[defaults]` gives any.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use difftest_core::suite::MAX_LORA_WEIGHT;
+
 use super::LoraError;
 
 /// File names that diffusers and peft save a LoRA under.
@@ -20,7 +22,7 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf, LoraError> {
 /// paths may hold the sign.
 ///
 /// # Errors
-/// Says what is wrong, where there is no path or the weight is not finite.
+/// Says what is wrong, where there is no path or the weight is beyond [`MAX_LORA_WEIGHT`].
 pub fn parse_argument(text: &str) -> Result<(PathBuf, f64), String> {
     let (path, weight) = match text.rsplit_once('=') {
         Some((path, weight)) => match weight.trim().parse::<f64>() {
@@ -37,8 +39,8 @@ pub fn parse_argument(text: &str) -> Result<(PathBuf, f64), String> {
     if path.is_empty() {
         return Err("there is no path".to_owned());
     }
-    if !weight.is_finite() {
-        return Err(format!("the weight {weight} is not finite"));
+    if !weight.is_finite() || weight.abs() > MAX_LORA_WEIGHT {
+        return Err(format!("the weight {weight} is not between -{MAX_LORA_WEIGHT} and {MAX_LORA_WEIGHT}"));
     }
     Ok((path.into(), weight))
 }

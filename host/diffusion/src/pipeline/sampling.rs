@@ -112,8 +112,7 @@ impl Sampling<'_> {
             embeddings.push(match negative {
                 None if self.model.zeros_for_empty => self.nothing(),
                 // diffusers skips layers for the prompt alone
-                text => embed(text.unwrap_or_default(), 0)
-                    .map_err(|error| error.of_negative().into_generate())?,
+                text => embed(text.unwrap_or_default(), 0).map_err(|error| error.of_negative().into_generate())?,
             });
             warnings.extend(embeddings[0].warnings.drain(..).map(|cut| format!("negative {cut}")));
         } else if negative.is_some_and(|text| !text.is_empty()) {
