@@ -267,6 +267,8 @@ proptest! {
 #[test]
 fn loras_that_cannot_be_meant() {
     let wrong = "model = \"m\"\nloras = [\"a\", \"a\", 3, {}, { weight = 1 }, { path = \"b\", weight = inf }, { path = \"\" }, { paht = \"c\" }]\n";
+    let heavy = format!("model = \"m\"\nloras = [{{ path = \"b\", weight = -1e308 }}]\n{TEST}");
+    assert!(problems(&heavy).contains("`weight` is out of range"), "{}", problems(&heavy));
     let images = "model = { images = \"out\" }\nloras = [\"a\"]\n";
     let empty = "model = \"m\"\nloras = []\n";
     insta::assert_snapshot!([wrong, images, empty].map(|text| problems(&format!("{text}{TEST}"))).join("\n"));

@@ -69,7 +69,18 @@ fn plan(cases: usize) -> SuitePlan {
 
 #[test]
 fn for_people() {
-    let text = human(&[plan(2)], false);
+    let mut shown = plan(2);
+    let settings = Arc::new(Settings {
+        scheduler: Some("euler".to_owned()),
+        steps: Some(4),
+        size: Some((768, 512)),
+        guidance: Some(7.5),
+        clip_skip: Some(1),
+        negative_prompt: Some("blurry".to_owned()),
+        ..Settings::default()
+    });
+    shown.cases.iter_mut().for_each(|case| case.settings = Arc::clone(&settings));
+    let text = human(&[shown], false);
     assert!(!text.contains('\u{1b}'));
     insta::assert_snapshot!(text);
     assert!(human(&[plan(1)], true).contains("\u{1b}[1m"));
