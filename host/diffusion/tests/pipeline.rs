@@ -169,7 +169,10 @@ fn parts_that_do_not_fit_are_named() {
     std::fs::write(config, r#"{"model_max_length": 50}"#).unwrap();
     let error = StableDiffusion::load(".", folder.path(), &Options::default()).err().unwrap();
     assert!(matches!(error, LoadError::Mismatch { .. }));
-    assert_eq!(error.to_string(), "tokens: 50 of the tokenizer does not fit 77 of the text encoder");
+    let text = error.to_string();
+    assert!(text.ends_with(": tokens: 50 of the tokenizer does not fit 77 of the text encoder"), "{text}");
+    assert!(text.starts_with(&*folder.path().to_string_lossy()), "{text}");
+    assert!(error.hint().unwrap().contains("copy the whole folder again"));
 }
 
 #[test]

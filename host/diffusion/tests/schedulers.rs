@@ -167,6 +167,7 @@ fn settings_that_cannot_be_followed_are_refused_by_name() {
         (Kind::Euler, "steps_offset", json!(-1)),
         (Kind::Euler, "beta_start", json!("small")),
         (Kind::Euler, "trained_betas", json!([])),
+        (Kind::Euler, "beta_start", json!(-1)),
         (Kind::Euler, "beta_end", json!(1.5)),
         (Kind::Euler, "num_train_timesteps", json!(0)),
         (Kind::Dpm, "predict_epsilon", json!(false)),

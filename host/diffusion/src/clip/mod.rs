@@ -91,6 +91,7 @@ impl ClipError {
             Self::Repository(error) => error.hint(),
             Self::Network(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
+            Self::Mismatch { .. } => Some("its files are of several models: copy the folder again".to_owned()),
             _ => None,
         }
     }

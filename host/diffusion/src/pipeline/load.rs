@@ -1,12 +1,13 @@
 //! From a model folder to networks that fit together.
 
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use difftest_core::generate::GenerateError;
 
 use super::model::Model;
 use super::text::{TextError, Texts};
-use crate::error::Error;
+use crate::error::{Error, MODELS};
 use crate::lora::LoraError;
 use crate::models::{Unet, VaeDecoder};
 use crate::repository::{Repository, RepositoryError};
@@ -72,8 +73,13 @@ pub enum LoadError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// The scheduler's settings.
-    #[error(transparent)]
-    Scheduler(#[from] SchedulerError),
+    #[error("{}: {source}", folder.display())]
+    Scheduler {
+        /// The folder of `scheduler_config.json`.
+        folder: PathBuf,
+        /// What is wrong with them.
+        source: SchedulerError,
+    },
     /// The tokenizer's files.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -87,8 +93,10 @@ pub enum LoadError {
     #[error(transparent)]
     Lora(#[from] LoraError),
     /// Components that do not belong together.
-    #[error("{what}: {left} does not fit {right}")]
+    #[error("{}: {what}: {left} does not fit {right}", folder.display())]
     Mismatch {
+        /// The model folder.
+        folder: PathBuf,
         /// Of what.
         what: &'static str,
         /// On one side.
@@ -107,7 +115,14 @@ impl LoadError {
             Self::Network(error) | Self::Text(TextError::Encoder(error)) => error.hint(),
             Self::Lora(error) => error.hint(),
             Self::Tokenizer(error) | Self::Text(TextError::Tokenizer(error)) => error.hint(),
-            _ => None,
+            Self::Scheduler { source: SchedulerError::FlowMatching { .. }, .. } => Some(MODELS.to_owned()),
+            Self::Scheduler { .. } => {
+                Some("copy or download scheduler_config.json again; what is named as supported would do".to_owned())
+            }
+            Self::Mismatch { .. } => {
+                Some("its parts are of several models: copy the whole folder again, from one place".to_owned())
+            }
+            Self::Text(_) => None,
         }
     }
 
@@ -161,6 +176,7 @@ impl Networks {
         });
         let (unet, vae) = (unet?, vae?);
         let [_, width] = texts.shape();
+        let fits = |what, a, of_a, b, of_b| fits(folder, what, [a, b], [of_a, of_b]);
         fits("embedding width", width, "of the text encoder", unet.cross_attention_dim(), "of the UNet")?;
         // more channels in than out are inpainting and image editing models
         fits("latent channels", unet.in_channels(), "into the UNet", vae.latent_channels(), "of the VAE")?;
@@ -169,12 +185,18 @@ impl Networks {
     }
 }
 
-/// Refuses two numbers that should be one.
-pub(super) fn fits(what: &'static str, a: usize, of_a: &str, b: usize, of_b: &str) -> Result<(), LoadError> {
+/// Refuses two numbers of the model in `folder` that should be one; each is followed by whose it is.
+pub(super) fn fits(
+    folder: &Path,
+    what: &'static str,
+    [a, b]: [usize; 2],
+    [of_a, of_b]: [&str; 2],
+) -> Result<(), LoadError> {
     if a == b {
         return Ok(());
     }
-    Err(LoadError::Mismatch { what, left: format!("{a} {of_a}"), right: format!("{b} {of_b}") })
+    let (left, right) = (format!("{a} {of_a}"), format!("{b} {of_b}"));
+    Err(LoadError::Mismatch { folder: folder.to_path_buf(), what, left, right })
 }
 
 /// How many images are made at the same time.

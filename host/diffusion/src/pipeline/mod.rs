@@ -194,9 +194,10 @@ impl StableDiffusion {
         match prepared {
             Ok((settings, networks)) => {
                 let together = self.options.together.max(1);
-                let mut images =
-                    sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, together }
-                        .run(requests, progress, observe);
+                let loras = &self.info.loras;
+                let sampling =
+                    sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, loras, together };
+                let mut images = sampling.run(requests, progress, observe);
                 self.name_providers(&mut images);
                 images
             }

@@ -35,7 +35,8 @@ impl Model {
         let precision = options.device.graph_precision(options.precision());
         let repository = Repository::stable_diffusion_in(reference, base, precision)?;
         let family = repository.family().unwrap_or(Family::StableDiffusion);
-        let scheduler = SchedulerConfig::from_json(&repository.json("scheduler/scheduler_config.json")?)?;
+        let scheduler = SchedulerConfig::from_json(&repository.json("scheduler/scheduler_config.json")?)
+            .map_err(|source| LoadError::Scheduler { folder: repository.folder().join("scheduler"), source })?;
         let scheduler = match family {
             Family::StableDiffusion => scheduler.for_stable_diffusion(),
             Family::Xl | Family::LatentConsistency => scheduler,

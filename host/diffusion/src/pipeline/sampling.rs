@@ -1,6 +1,6 @@
 //! From noise to latents to pixels.
 
-use difftest_core::generate::{GenerateError, Generated, Request, Step};
+use difftest_core::generate::{GenerateError, Generated, LoraInfo, Request, Step};
 
 use super::model::Model;
 use super::settings::Resolved;
@@ -30,6 +30,8 @@ pub(super) struct Sampling<'s> {
     pub(super) texts: &'s Texts,
     pub(super) networks: &'s Networks,
     pub(super) settings: Resolved,
+    /// LoRA files in the networks' weights.
+    pub(super) loras: &'s [LoraInfo],
     /// Images that the network sees at once.
     pub(super) together: usize,
 }
@@ -191,7 +193,7 @@ impl Sampling<'_> {
                 }
                 work.scheduler.step(step, &own, &mut work.latents, &mut work.noise);
                 let finite = work.latents.iter().all(|x| x.is_finite());
-                if finite { Ok(()) } else { Err(not_finite(&format!("the latents after step {}", step + 1))) }
+                if finite { Ok(()) } else { Err(self.not_finite(&format!("the latents after step {} hold", step + 1))) }
             });
             if let Err(error) = moved {
                 slots[member] = Err(error);
@@ -234,8 +236,8 @@ impl Sampling<'_> {
         let shape = [1, channels, height, width];
         let decoded = vae.unscale(&mut work.latents, shape).and_then(|()| vae.decode(&work.latents, shape));
         let planes = decoded.map_err(|error| broken("vae", &error))?;
-        let image =
-            pixels::image(&planes, settings.width, settings.height).ok_or_else(|| not_finite("the decoded image"))?;
+        let image = pixels::image(&planes, settings.width, settings.height)
+            .ok_or_else(|| self.not_finite("the decoded image holds"))?;
         let mut attributes = vec![
             ("guidance", settings.guidance.to_string()),
             ("noise", settings.noise.to_string()),
@@ -253,6 +255,23 @@ impl Sampling<'_> {
         attributes.sort_unstable();
         let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Generated { image, attributes, warnings: work.warnings, file: None })
+    }
+
+    /// The error that `what` ("the image holds") NaN or infinity, with everything that may have done it.
+    fn not_finite(&self, what: &str) -> GenerateError {
+        let loras: Vec<String> =
+            self.loras.iter().map(|lora| format!("{} (weight {})", lora.file, lora.weight)).collect();
+        let loras = match loras.as_slice() {
+            [] => String::new(),
+            loras => format!("the LoRA files {} with smaller weights, ", loras.join(", ")),
+        };
+        GenerateError {
+            kind: "not-finite".to_owned(),
+            message: format!("{what} NaN or infinity"),
+            hint: Some(format!(
+                "check {loras}the weights, the scheduler and the guidance; half-precision weights may overflow"
+            )),
+        }
     }
 
     /// `[channels, height, width]`.
@@ -277,12 +296,4 @@ fn broken(kind: &str, error: &Error) -> GenerateError {
 
 fn cancelled() -> GenerateError {
     GenerateError { kind: "cancelled".to_owned(), message: "the image was not finished".to_owned(), hint: None }
-}
-
-fn not_finite(what: &str) -> GenerateError {
-    GenerateError {
-        kind: "not-finite".to_owned(),
-        message: format!("{what} hold NaN or infinity"),
-        hint: Some("check the weights, the scheduler and the guidance; half-precision weights may overflow".to_owned()),
-    }
 }

@@ -104,13 +104,8 @@ impl Texts {
         for (encoder, tokenizer) in family.text_encoders() {
             let tokenizer = ClipTokenizer::load(&folder.join(tokenizer))?;
             let network = TextEncoder::load(&folder.join(encoder), &session)?;
-            super::load::fits(
-                "tokens",
-                tokenizer.max_length(),
-                "of the tokenizer",
-                network.length(),
-                "of the text encoder",
-            )?;
+            let lengths = [tokenizer.max_length(), network.length()];
+            super::load::fits(folder, "tokens", lengths, ["of the tokenizer", "of the text encoder"])?;
             encoders.push(Encoder { tokenizer, network });
         }
         let drop_when_done = repository.size_of("text_encoder") + repository.size_of("text_encoder_2") > LARGE;

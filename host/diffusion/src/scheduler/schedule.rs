@@ -38,7 +38,12 @@ impl Training {
         let mut betas = betas(fields, len)?;
         let usable = |beta: &f32| (0.0..1.0).contains(beta);
         if !betas.iter().all(usable) || betas[0] == 0.0 {
-            let key = if fields.get("trained_betas").is_some() { "trained_betas" } else { "beta_end" };
+            let starts_well = fields.number("beta_start").is_ok_and(|start| start > 0.0 && start < 1.0);
+            let key = match fields.get("trained_betas") {
+                Some(_) => "trained_betas",
+                None if starts_well => "beta_end",
+                None => "beta_start",
+            };
             return Err(fields.refuse(key, "betas that start above 0 and stay below 1"));
         }
         if len < 2 {
