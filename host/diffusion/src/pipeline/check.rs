@@ -25,6 +25,7 @@ pub fn check(reference: &str, base: &Path, values: bool) -> Result<Repository, L
     texts.load(0)?;
     Networks::load(&model, &texts, &session)?;
     let steps = model.family.defaults(model.repository.reference()).steps;
-    model.scheduler.scheduler(model.scheduler.own()?, steps)?;
+    let scheduler = model.scheduler.own().and_then(|own| model.scheduler.scheduler(own, steps));
+    scheduler.map_err(|source| LoadError::Scheduler { folder: model.repository.folder().join("scheduler"), source })?;
     Ok(model.repository)
 }
