@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use difftest_core::generate::{Generator as _, Request, Settings};
 use difftest_diffusion::lora::{Adapters, LoraError, parse_argument};
 use difftest_diffusion::pipeline::{Options, StableDiffusion, described};
 use safetensors::tensor::TensorView;
@@ -200,6 +201,19 @@ fn layers_that_are_not_whole() {
         tensors.insert(format!("{path}.lora_B.weight"), floats(&[8, 2], 0.1));
     });
     assert!(text.contains("is there twice, under two names"), "{text}");
+}
+
+/// Too strong a file makes numbers that no image has: it is named among what may have done it.
+#[test]
+fn latents_that_are_not_finite_name_the_files() {
+    let model = open("sd1", &[(lora("sd1/kohya.safetensors"), 1e30)]).ok().unwrap();
+    let settings = Settings { steps: Some(2), ..Settings::default() };
+    let request = Request { id: "case".to_owned(), prompt: "a heart".to_owned(), negative_prompt: None, seed: 1, settings };
+    let error = model.generate(&[request], &|_| true).remove(0).unwrap_err();
+    assert_eq!(error.kind, "not-finite", "{error}");
+    let hint = error.hint.unwrap();
+    assert!(hint.contains("kohya.safetensors (weight 1000000"), "{hint}");
+    assert!(error.message.ends_with("hold NaN or infinity") || error.message.ends_with("holds NaN or infinity"));
 }
 
 #[test]
