@@ -208,7 +208,8 @@ fn layers_that_are_not_whole() {
 fn latents_that_are_not_finite_name_the_files() {
     let model = open("sd1", &[(lora("sd1/kohya.safetensors"), 1e30)]).ok().unwrap();
     let settings = Settings { steps: Some(2), ..Settings::default() };
-    let request = Request { id: "case".to_owned(), prompt: "a heart".to_owned(), negative_prompt: None, seed: 1, settings };
+    let request =
+        Request { id: "case".to_owned(), prompt: "a heart".to_owned(), negative_prompt: None, seed: 1, settings };
     let error = model.generate(&[request], &|_| true).remove(0).unwrap_err();
     assert_eq!(error.kind, "not-finite", "{error}");
     let hint = error.hint.unwrap();
