@@ -2,6 +2,10 @@
 //!
 //! A reference is `builtin:NAME` or a folder in the layout of diffusers' `save_pretrained` (transformers' for CLIP). Folders
 //! are checked before anything is loaded: a class that is not supported and a file that a copy forgot are named at once.
+//! `needed` collects the files, `error` has the words.
+
+mod error;
+mod needed;
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +13,16 @@ use difftest_core::digest::Digest;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::builtin::{self, BuiltinError};
+pub use self::error::RepositoryError;
+use self::needed::{Files, is_nothing};
+use crate::builtin;
 pub(crate) use crate::digests::digest;
-use crate::error::{Error, MODELS};
 use crate::files;
-use crate::models::{constants, exported, graph_files};
+use crate::models::{constants, exported};
 use crate::origin::Origin;
 use crate::pipeline::Family;
 use crate::session::Precision;
-use crate::weights::{Weights, foreign};
+use crate::weights::foreign;
 
 /// The classes that components of a pipeline may have.
 const COMPONENTS: [(&str, &[&str]); 6] = [
@@ -41,113 +46,6 @@ pub struct Repository {
     family: Option<Family>,
     /// Every file that is read, relative to the folder, sorted.
     files: Vec<PathBuf>,
-}
-
-/// Why a reference gives no model.
-#[derive(Debug, thiserror::Error)]
-pub enum RepositoryError {
-    /// It looks like a name on the Hugging Face hub.
-    #[error("`{reference}` is not a folder (looked at {})", looked.display())]
-    HubId {
-        /// As the suite names it.
-        reference: String,
-        /// Where a folder would have been.
-        looked: PathBuf,
-    },
-    /// There is no such folder.
-    #[error("model folder {} does not exist", folder.display())]
-    NoFolder {
-        /// Where it would have been.
-        folder: PathBuf,
-    },
-    /// It is a file.
-    #[error("{} is a file, not a model folder", path.display())]
-    AFile {
-        /// Where it lies.
-        path: PathBuf,
-    },
-    /// It is a folder of something else.
-    #[error("{} is not a {kind}: it has no {file}", folder.display())]
-    NotAModel {
-        /// The folder.
-        folder: PathBuf,
-        /// What was expected.
-        kind: &'static str,
-        /// The file that would have told.
-        file: &'static str,
-    },
-    /// The model is of a kind that is not supported.
-    #[error("{}: `{key}` is {found}, supported: {supported}", file.display())]
-    Class {
-        /// The file that says so.
-        file: PathBuf,
-        /// The key.
-        key: String,
-        /// What it says.
-        found: String,
-        /// What would do.
-        supported: String,
-    },
-    /// A file that the model needs is not there.
-    #[error("{} is half-copied: {file} is missing", folder.display())]
-    Missing {
-        /// The model folder.
-        folder: PathBuf,
-        /// The file, relative to it.
-        file: String,
-    },
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A JSON file is broken.
-    #[error("{} is not a JSON object: {message}", file.display())]
-    Json {
-        /// The file.
-        file: PathBuf,
-        /// Where and why.
-        message: String,
-    },
-    /// The weights are not usable.
-    #[error(transparent)]
-    Weights(#[from] Error),
-    /// A built-in model cannot be used.
-    #[error(transparent)]
-    Builtin(#[from] BuiltinError),
-}
-
-impl RepositoryError {
-    /// What to do about it, where that can be said.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::HubId { reference, .. } if !may_be_on_the_hub(reference) => {
-                "name a folder, or a model of the Hugging Face hub as ORG/NAME or ORG/NAME@REVISION: letters, digits, `-`, `_` and `.`"
-                    .to_owned()
-            }
-            Self::HubId { reference, .. } => {
-                format!("if it is a model of the Hugging Face hub: difftest model fetch {reference}")
-            }
-            Self::NoFolder { .. } => format!("name a folder, or one of {}", builtin::names()),
-            Self::AFile { .. } => format!(
-                "name a folder, or one of {}; the name of a graph, which `[models]` takes too, ends with `.onnx`",
-                builtin::names()
-            ),
-            Self::Missing { .. } => "copy the folder again".to_owned(),
-            Self::NotAModel { .. } => {
-                "name the folder that `save_pretrained` wrote or a download made, with all of its files".to_owned()
-            }
-            Self::Json { .. } => "copy or download the file again".to_owned(),
-            Self::Class { .. } => MODELS.to_owned(),
-            Self::Builtin(error) => return error.hint(),
-            Self::Weights(error) => return error.hint(),
-            _ => return None,
-        })
-    }
 }
 
 impl Repository {
@@ -342,85 +240,6 @@ fn may_be_on_the_hub(reference: &str) -> bool {
     plain(name, "") && revision.is_none_or(|revision| plain(revision, "+"))
 }
 
-/// The files of a folder that turn out to be needed.
-struct Files<'a> {
-    folder: &'a Path,
-    found: Vec<PathBuf>,
-}
-
-impl<'a> Files<'a> {
-    fn new(folder: &'a Path) -> Self {
-        Self { folder, found: Vec::new() }
-    }
-
-    fn need(&mut self, file: &str) -> Result<(), RepositoryError> {
-        let path = self.folder.join(file);
-        match files::regular(&path) {
-            Ok(_) => self.found.push(PathBuf::from(file)),
-            Err(source) if is_nothing(&source) => return Err(self.missing(file)),
-            Err(source) => return Err(RepositoryError::Io { file: path, source }),
-        }
-        Ok(())
-    }
-
-    fn tokenizer(&mut self, prefix: &str) -> Result<(), RepositoryError> {
-        let there = |file: &str| files::there(&self.folder.join(format!("{prefix}{file}")));
-        let pieces: &[&str] = match there("tokenizer.json") && !there("vocab.json") {
-            true => &["tokenizer.json"],
-            false => &["vocab.json", "merges.txt"],
-        };
-        for file in pieces {
-            self.need(&format!("{prefix}{file}"))?;
-        }
-        let optional = ["tokenizer_config.json", "special_tokens_map.json"].map(|file| format!("{prefix}{file}"));
-        optional.iter().filter(|file| files::there(&self.folder.join(file))).try_for_each(|file| self.need(file))
-    }
-
-    /// The config and the weights of a network, or its exported graph with the files that its weights lie in.
-    fn network(&mut self, component: &str, stem: &str, precision: Precision) -> Result<(), RepositoryError> {
-        let own = format!("{component}/config.json");
-        let Some(folder) = exported(&self.folder.join(component)) else {
-            self.need(&own)?;
-            return self.weights(component, stem, precision);
-        };
-        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or(component).to_owned();
-        let configs = [format!("{name}/config.json"), own];
-        if let Some(config) = configs.iter().find(|file| files::there(&self.folder.join(file))) {
-            self.need(config)?;
-        }
-        for file in graph_files(&folder)? {
-            self.found.push(file.strip_prefix(self.folder).unwrap_or(&file).to_owned());
-        }
-        Ok(())
-    }
-
-    /// The safetensors files that [`Weights`] would use.
-    fn weights(&mut self, component: &str, stem: &str, precision: Precision) -> Result<(), RepositoryError> {
-        let folder = self.folder.join(component);
-        let weights = Weights::open_for(&folder, stem, precision).map_err(|error| match error {
-            Error::NoWeights { hint, .. } if hint.is_empty() => {
-                self.missing(&slashes(&Path::new(component).join(format!("{stem}.safetensors"))))
-            }
-            Error::Io { path, source } if is_nothing(&source) => {
-                self.missing(&slashes(path.strip_prefix(self.folder).unwrap_or(&path)))
-            }
-            other => other.into(),
-        })?;
-        let relative = |path: &Path| path.strip_prefix(self.folder).unwrap_or(path).to_owned();
-        self.found.extend(weights.files().map(relative));
-        Ok(())
-    }
-
-    fn missing(&self, file: &str) -> RepositoryError {
-        RepositoryError::Missing { folder: self.folder.to_owned(), file: file.to_owned() }
-    }
-
-    fn sorted(mut self) -> Vec<PathBuf> {
-        self.found.sort();
-        self.found
-    }
-}
-
 fn check_class(
     file: &Path,
     content: &Map<String, Value>,
@@ -443,11 +262,6 @@ fn object(file: &Path) -> Result<Map<String, Value>, RepositoryError> {
     let text = files::read(file).map_err(|source| RepositoryError::Io { file: file.to_owned(), source })?;
     crate::json::object(&text)
         .map_err(|error| RepositoryError::Json { file: file.to_owned(), message: error.to_string() })
-}
-
-/// Whether nothing has that name.
-fn is_nothing(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// The same name on every system.

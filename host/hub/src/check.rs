@@ -98,6 +98,10 @@ fn damage(file: &Path, size: u64, expected: Option<Content>) -> Option<Damage> {
     if !file.exists() {
         return Some(Damage::Dangling);
     }
+    // Opening a pipe would wait for whoever writes into it.
+    if !file.is_file() {
+        return Some(Damage::Unreadable("it is not a regular file".to_owned()));
+    }
     let Some(expected) = expected else { return Some(Damage::Unnamed) };
     match digest(file, &expected, size) {
         Err(error) => Some(Damage::Unreadable(error.to_string())),
