@@ -61,6 +61,14 @@ impl CliError {
         self
     }
 
+    /// [`CliError::hint`], where there is one.
+    pub(crate) fn hint_if(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// A plugin that cannot be used.
     pub(crate) fn refused(error: MetricError) -> Self {
         Self::Plain(ErrorInfo { kind: error.kind, message: error.message, hint: error.hint, case: None })

@@ -79,11 +79,7 @@ pub(crate) fn check(folder: &Path, values: bool) -> Result<Repository, CliError>
             Err(error) => (described(&error), error.hint()),
         },
     };
-    let cli = CliError::new("model", message);
-    Err(match hint {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    })
+    Err(CliError::new("model", message).hint_if(hint))
 }
 
 /// Finds models; asks the hub once for each.
@@ -266,25 +262,14 @@ fn not_fetched(id: &ModelId) -> CliError {
 }
 
 pub(crate) fn from_hub(error: Error) -> CliError {
-    let cli = CliError::new(error.kind(), described(&error));
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::new(error.kind(), described(&error)).hint_if(error.hint())
 }
 
 pub(crate) fn from_select(id: &ModelId, error: &SelectError) -> CliError {
     let cli = CliError::new("model", format!("{id} cannot be run: {error}; nothing of it was fetched"));
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    cli.hint_if(error.hint())
 }
 
 pub(crate) fn from_repository(id: &ModelId, error: &RepositoryError) -> CliError {
-    let cli = CliError::new("model", format!("{id} cannot be run: {}", described(error)));
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::new("model", format!("{id} cannot be run: {}", described(error))).hint_if(error.hint())
 }

@@ -9,20 +9,10 @@ use std::path::Path;
 use difftest_diffusion::models::{ClipModel, TextEncoder, Unet, VaeDecoder};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
-use support::{golden_path, options};
+use support::{copy_of_network as copy, golden_path, options};
 use tempfile::TempDir;
 
 const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-
-/// A copy of a small model, to be damaged.
-fn copy(name: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(golden_path(&format!("networks/{name}"))).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
-    folder
-}
 
 fn edit_config(folder: &Path, edit: impl FnOnce(&mut Value)) {
     let path = folder.join("config.json");

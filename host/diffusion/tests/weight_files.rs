@@ -14,19 +14,10 @@ use difftest_diffusion::weights::Weights;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
-use support::{golden_path, options};
+use support::{copy_of_network as copy, options};
 use tempfile::TempDir;
 
 const STEM: &str = "diffusion_pytorch_model";
-
-fn copy(name: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(golden_path(&format!("networks/{name}"))).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
-    folder
-}
 
 /// Writes a file with one small tensor for each name.
 fn write(path: &Path, names: &[&str]) {

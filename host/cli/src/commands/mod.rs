@@ -49,11 +49,7 @@ pub(crate) fn registry(folders: &[std::path::PathBuf], fuel: Option<u64>) -> Res
 /// Starts ONNX Runtime on the device, or says why it cannot.
 pub(crate) fn start_device(device: Device) -> Result<(), CliError> {
     session::start_device(device).map_err(|error| {
-        let refused = CliError::new("device", format!("--device {device}: {}", described(&error)));
-        match error.hint() {
-            Some(hint) => refused.hint(hint),
-            None => refused,
-        }
+        CliError::new("device", format!("--device {device}: {}", described(&error))).hint_if(error.hint())
     })
 }
 

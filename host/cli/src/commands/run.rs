@@ -73,7 +73,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     stop_on_ctrl_c()?;
     PLANNING.store(true, Ordering::Relaxed);
-    let finder = Finder::new(args.selection.offline, device.graph_precision(engine.precision()), ui);
+    let finder = Finder::new(args.selection.offline, engine.graph_precision(), ui);
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;

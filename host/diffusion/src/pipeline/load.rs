@@ -44,6 +44,11 @@ impl Options {
         self.precision.unwrap_or(self.device.default_precision())
     }
 
+    /// The format of graphs and weights: OpenVINO reads `f32` and rounds inside.
+    pub fn graph_precision(&self) -> Precision {
+        self.device.graph_precision(self.precision())
+    }
+
     /// For networks in `lanes` that share the threads. Lanes compete for the cores, so only a lone one spins.
     pub(crate) fn session(&self, lanes: usize) -> SessionOptions {
         let threads = (self.threads() / lanes).max(1);
@@ -51,7 +56,7 @@ impl Options {
             threads,
             lanes,
             device: self.device,
-            precision: self.device.graph_precision(self.precision()),
+            precision: self.graph_precision(),
             rounding: self.precision(),
             bind: matches!(self.device, Device::Cuda(_)),
             spin: lanes == 1,

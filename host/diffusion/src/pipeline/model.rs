@@ -32,8 +32,7 @@ pub(super) struct Shape {
 
 impl Model {
     pub(super) fn open(reference: &str, base: &Path, options: &Options) -> Result<Self, LoadError> {
-        let precision = options.device.graph_precision(options.precision());
-        let repository = Repository::stable_diffusion_in(reference, base, precision)?;
+        let repository = Repository::stable_diffusion_in(reference, base, options.graph_precision())?;
         let family = repository.family().unwrap_or(Family::StableDiffusion);
         let scheduler = SchedulerConfig::from_json(&repository.json("scheduler/scheduler_config.json")?)
             .map_err(|source| LoadError::Scheduler { folder: repository.folder().join("scheduler"), source })?;

@@ -59,10 +59,11 @@ fn formats(model: &Model, options: &Options) -> String {
     let encoders = model.family.text_encoders().iter().map(|(part, _)| (*part, "model"));
     let parts = encoders.chain([("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")]);
     let folder = model.repository.folder();
-    let formats = parts.map(|(part, stem)| match Weights::open_for(&folder.join(part), stem, options.precision()) {
-        Ok(weights) => format!("{part} {}", weights.formats().into_iter().collect::<Vec<_>>().join("/")),
-        Err(_) => format!("{part} onnx"),
-    });
+    let formats =
+        parts.map(|(part, stem)| match Weights::open_for(&folder.join(part), stem, options.graph_precision()) {
+            Ok(weights) => format!("{part} {}", weights.formats().into_iter().collect::<Vec<_>>().join("/")),
+            Err(_) => format!("{part} onnx"),
+        });
     formats.collect::<Vec<_>>().join(", ")
 }
 

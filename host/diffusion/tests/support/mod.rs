@@ -16,6 +16,16 @@ pub(crate) fn golden_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
+/// A copy of a recorded network's folder, to be damaged.
+pub(crate) fn copy_of_network(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(golden_path(&format!("networks/{name}"))).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    folder
+}
+
 /// One thread, one lane, the CPU.
 pub(crate) fn options() -> SessionOptions {
     SessionOptions { threads: 1, ..SessionOptions::default() }

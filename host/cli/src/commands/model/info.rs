@@ -115,11 +115,7 @@ fn here(
     let selection = Kind::Any.select(&paths, precision);
     let refused = models::check(folder, false).err().or_else(|| {
         let error = selection.as_ref().err()?;
-        let cli = CliError::new("model", error.to_string());
-        Some(match error.hint() {
-            Some(hint) => cli.hint(hint),
-            None => cli,
-        })
+        Some(CliError::new("model", error.to_string()).hint_if(error.hint()))
     });
     if !["model_index.json", "config.json"].iter().any(|file| sizes.contains_key(*file)) {
         return match refused {

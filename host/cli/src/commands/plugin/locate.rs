@@ -78,9 +78,5 @@ pub(super) fn registry(plugin: &str, plugins: &[PathBuf]) -> Result<(Registry, S
 }
 
 pub(super) fn from_cause(cause: LoadCause) -> CliError {
-    let error = CliError::new(cause.kind(), cause.to_string());
-    match cause.hint() {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    CliError::new(cause.kind(), cause.to_string()).hint_if(cause.hint())
 }

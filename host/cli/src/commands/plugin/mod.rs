@@ -66,10 +66,6 @@ fn from_registry(error: RegistryError) -> MetricError {
 impl From<RegistryError> for CliError {
     fn from(error: RegistryError) -> Self {
         let MetricError { kind, message, hint } = from_registry(error);
-        let error = Self::new(&kind, message);
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        Self::new(&kind, message).hint_if(hint)
     }
 }

@@ -18,11 +18,7 @@ pub(super) fn client(args: &RegistryArgs) -> Client {
 }
 
 pub(super) fn error(error: difftest_oci::Error) -> CliError {
-    let cli = CliError::new(error.kind(), error.to_string());
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::new(error.kind(), error.to_string()).hint_if(error.hint())
 }
 
 /// Runs `work`, which speaks to the registry of `reference`; says whom it waits for where nothing comes for a while, and shows a
