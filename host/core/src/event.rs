@@ -2,7 +2,7 @@
 //!
 //! Order: `RunStarted`, then for each suite `SuiteStarted`, its cases' events, `TestFinished` for each test as soon as its last
 //! case is done, `SuiteFinished`; `RunFinished` last, also after an interrupt. Events of different cases interleave; for one case
-//! they come in the order `CaseStarted`, `Step`*, `Generated`, `Scored`*, `CaseFinished`.
+//! they come in the order `CaseStarted`, `Step`*, `Generated`, `Compared`?, `Scored`*, `CaseFinished`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,13 +11,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::baseline::BaselineInfo;
 use crate::digest::Digest;
 use crate::gate::GateResult;
 use crate::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
+use crate::key::{Action, Difference};
 use crate::metric::{MetricError, MetricInfo, PluginId, Score};
+use crate::visual::Comparison;
 
 /// Version of this stream; goes up whenever a reader of the old one would misread the new one.
-pub const VERSION: u32 = 1;
+///
+/// 2: verdict `inconclusive`; what was found of earlier work instead of being done says so in `origin`.
+pub const VERSION: u32 = 2;
 
 /// Something that happened. Cases and tests are referred to by their index in the suite of the last `SuiteStarted`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +57,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::pairs")]
         #[schemars(with = "BTreeMap<String, Digest>")]
         models: Vec<(String, Digest)>,
+        /// The class of environments it runs in, such as `cpu-f32-onnxruntime-1.31.1`: images of different classes are never
+        /// compared without saying so.
+        #[serde(default)]
+        environment: String,
+        /// What its paired gates compare with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<BaselineInfo>,
         /// Its tests.
         tests: Vec<TestInfo>,
         /// Its cases.
@@ -84,6 +96,18 @@ pub enum Event {
         case: usize,
         /// The image, or why there is none.
         outcome: Outcome<ImageRecord, GenerateError>,
+        /// Time spent on it; for one that was there already, when it was made.
+        seconds: f64,
+        /// Whether it was made now.
+        #[serde(default)]
+        origin: Origin,
+    },
+    /// The image was compared with its baseline.
+    Compared {
+        /// Which.
+        case: usize,
+        /// What came of it, or why nothing did.
+        outcome: Outcome<Comparison, ErrorInfo>,
         /// Time spent on it.
         seconds: f64,
     },
@@ -95,8 +119,11 @@ pub enum Event {
         metric: usize,
         /// The score, or why there is none.
         outcome: Outcome<Score, MetricError>,
-        /// Time spent on it.
+        /// Time spent on it; for one that was there already, when it was computed.
         seconds: f64,
+        /// Whether it was computed now.
+        #[serde(default)]
+        origin: Origin,
     },
     /// A metric looked at all images of a test. Comes after the last `CaseFinished` of the test, before its `TestFinished`.
     SetScored {
@@ -106,8 +133,11 @@ pub enum Event {
         metric: usize,
         /// The score, or why there is none.
         outcome: Outcome<Score, MetricError>,
-        /// Time spent on it.
+        /// Time spent on it; for one that was there already, when it was computed.
         seconds: f64,
+        /// Whether it was computed now.
+        #[serde(default)]
+        origin: Origin,
     },
     /// All of a case's work is done.
     CaseFinished {
@@ -201,6 +231,24 @@ pub struct CaseInfo {
     pub seed: u64,
     /// Sampler settings as the suite gives them.
     pub settings: Settings,
+    /// How much work it needed when the run began.
+    #[serde(default)]
+    pub action: Action,
+    /// Why it needed any: the first input that is not what it was when the case was last judged. `None` for a case that was never
+    /// judged, and for one that needs no work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Difference>,
+}
+
+/// Whether something was done in this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// It was.
+    #[default]
+    Made,
+    /// It was found: an earlier run did it with the same inputs.
+    Cached,
 }
 
 /// A value or the reason why there is none.
@@ -238,6 +286,8 @@ pub struct ImageRecord {
 pub enum Verdict {
     /// Every gate holds.
     Pass,
+    /// No gate is known to be broken, but the scores are too few or too noisy to say that each holds.
+    Inconclusive,
     /// A gate does not hold, and everything could be computed.
     Fail,
     /// Something could not be computed. Never a pass, never a score of 0.

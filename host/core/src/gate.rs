@@ -67,6 +67,78 @@ pub struct GateResult {
     pub scores: usize,
     /// Whether it holds.
     pub holds: bool,
+    /// Which rule was applied.
+    #[serde(default)]
+    pub rule: Rule,
+    /// What the scores can and cannot prove, for a rule that asks that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// How a gate looks at scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// The statistic lies inside the bound.
+    #[default]
+    Bound,
+    /// The lower end of the mean's interval is at least the floor (for a metric where lower is better: the upper end at most).
+    Floor,
+    /// The mean is not worse than the baseline's by more than the margin.
+    NoWorseThanBaseline,
+    /// The mean is better than the baseline's, by more than the margin.
+    Improved,
+    /// The share of images inside the bound is at least so much.
+    Rate,
+    /// At least so many images lie inside the bound.
+    Similar,
+}
+
+/// What scores can prove. All of it is over prompts: the seeds of a prompt are averaged first, for they are not independent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// What follows.
+    pub decision: Decision,
+    /// How many prompts it rests on.
+    pub prompts: usize,
+    /// What was estimated: the mean, the mean difference to the baseline, or the share.
+    pub estimate: f64,
+    /// Lower end of its interval, one-sided 95 %; `None` where too few prompts have one.
+    pub lower: Option<f64>,
+    /// Upper end of its interval, one-sided 95 %.
+    pub upper: Option<f64>,
+    /// What the interval is held against: floor, minus the margin, or the share.
+    pub limit: f64,
+    /// Probability of an estimate as bad as this one, were the limit just kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// The same after Holm's correction for all such gates of the suite: `fail` is said only where this is below 0.05.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_adjusted: Option<f64>,
+    /// The mean of the baseline's scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// The smallest difference that so many prompts show with a power of 0.8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectable: Option<f64>,
+    /// How many prompts would show a difference of the margin (or of the distance to the floor) with a power of 0.8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts_needed: Option<u64>,
+    /// The prompts that lost most against the baseline, the worst first: id and change of the mean score.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<(String, f64)>,
+}
+
+/// What scores prove of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// That it holds.
+    Pass,
+    /// That it does not.
+    Fail,
+    /// Neither.
+    Inconclusive,
 }
 
 impl fmt::Display for Statistic {
@@ -219,6 +291,8 @@ impl Gate {
             value,
             scores: present.len(),
             holds: value.is_some_and(|value| self.bound.holds(value)),
+            rule: Rule::Bound,
+            evidence: None,
         }
     }
 }

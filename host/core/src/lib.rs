@@ -16,13 +16,17 @@
 //! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
 //! | [`event`] | the stream that every output is a fold over |
+//! | [`key`] | every input of a piece of work, and the digest that names it |
+//! | [`baseline`], [`visual`] | what a run is compared with, and what that comes to |
 //! | [`nearest`] | "did you mean" |
 
+pub mod baseline;
 pub mod digest;
 pub mod event;
 pub mod gate;
 pub mod generate;
 pub mod image;
+pub mod key;
 pub mod metric;
 pub mod model;
 pub mod nearest;
@@ -30,3 +34,4 @@ mod pairs;
 pub mod plan;
 pub mod select;
 pub mod suite;
+pub mod visual;

@@ -1,9 +1,12 @@
 //! Event streams as a run would tell them, for the tests of every output.
 
 use difftest_core::digest::Digest;
-use difftest_core::event::{self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRecord, Outcome, TestInfo, Verdict};
+use difftest_core::event::{
+    self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict,
+};
 use difftest_core::gate::{Bound, Gate, Statistic, judge};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
+use difftest_core::key::Action;
 use difftest_core::metric::{
     Detail, Direction, MetricError, MetricInfo, MetricKind, MetricSource, PluginId, ReproducibilityClass, Score,
 };
@@ -64,6 +67,8 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
             },
             seed: 42,
             settings: Settings { steps: Some(25), guidance: Some(5.0), ..Settings::default() },
+            action: Action::Generate,
+            because: None,
         }
     });
     let generator = GeneratorInfo {
@@ -94,6 +99,8 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         digest,
         generator,
         models: Vec::new(),
+        environment: "cpu-f32-onnxruntime-1.31.1".to_owned(),
+        baseline: None,
         tests: tests.to_vec(),
         cases,
     };
@@ -110,13 +117,13 @@ pub(crate) fn image(case: usize, warnings: &[&str]) -> Event {
         attributes: vec![("scheduler".to_owned(), "ddim".to_owned())],
         warnings: warnings.iter().map(ToString::to_string).collect(),
     };
-    Event::Generated { case, outcome: Outcome::Ok(record), seconds: 1.2 }
+    Event::Generated { case, outcome: Outcome::Ok(record), seconds: 1.2, origin: Origin::Made }
 }
 
 pub(crate) fn score(case: usize, metric: usize, value: f64) -> Event {
     let details = if metric == 1 { vec![Detail { name: "edges".to_owned(), value: value / 3.0 }] } else { Vec::new() };
     let score = Score { value, details, fuel: (metric == 1).then_some(123_456) };
-    Event::Scored { case, metric, outcome: Outcome::Ok(score), seconds: 0.004 }
+    Event::Scored { case, metric, outcome: Outcome::Ok(score), seconds: 0.004, origin: Origin::Made }
 }
 
 fn trap(case: usize) -> MetricError {
@@ -193,14 +200,25 @@ pub(crate) fn erring() -> Vec<Event> {
         events.push(Event::CaseStarted { case });
         events.push(image(case, &["the prompt was cut to 77 tokens"]));
         events.push(score(case, 0, 0.3));
-        events.push(Event::Scored { case, metric: 1, outcome: Outcome::Error(error.clone()), seconds: 0.5 });
+        events.push(Event::Scored {
+            case,
+            metric: 1,
+            outcome: Outcome::Error(error.clone()),
+            seconds: 0.5,
+            origin: Origin::Made,
+        });
         events.push(Event::CaseFinished { case });
         errors.push(ErrorInfo { kind: error.kind, message: error.message, hint: error.hint, case: Some(case) });
     }
     let missing =
         GenerateError { kind: "not-finite".to_owned(), message: "the UNet gave NaN at step 3".to_owned(), hint: None };
     events.push(Event::CaseStarted { case: 5 });
-    events.push(Event::Generated { case: 5, outcome: Outcome::Error(missing.clone()), seconds: 0.1 });
+    events.push(Event::Generated {
+        case: 5,
+        outcome: Outcome::Error(missing.clone()),
+        seconds: 0.1,
+        origin: Origin::Made,
+    });
     events.push(Event::CaseFinished { case: 5 });
     errors.push(ErrorInfo { kind: missing.kind, message: missing.message, hint: None, case: Some(5) });
     let (plugin, level, message) = ("image-stats".to_owned(), "warn".to_owned(), "flat\u{1b}]0;title".to_owned());
@@ -231,7 +249,7 @@ pub(crate) fn sets() -> Vec<Event> {
             Some(value) => Outcome::Ok(Score { value, details: Vec::new(), fuel: Some(7) }),
             None => Outcome::Error(error.clone()),
         };
-        events.push(Event::SetScored { test, metric: 0, outcome, seconds: 0.5 });
+        events.push(Event::SetScored { test, metric: 0, outcome, seconds: 0.5, origin: Origin::Made });
         let (verdict, gates) = judge(std::slice::from_ref(&gate), |_| vec![value]);
         let errors = match value {
             Some(_) => Vec::new(),

@@ -96,7 +96,7 @@ impl<'a> Collector<'a> {
                 self.fatal.get_or_insert(error.clone());
                 Err(error)
             }
-            Message::Event(Event::Generated { case, outcome, seconds }) => {
+            Message::Event(Event::Generated { case, outcome, seconds, origin }) => {
                 let of = self.plan.cases[case].test;
                 let failed = match &outcome {
                     Outcome::Error(error) => {
@@ -108,7 +108,7 @@ impl<'a> Collector<'a> {
                         false
                     }
                 };
-                sink(Event::Generated { case, outcome, seconds })?;
+                sink(Event::Generated { case, outcome, seconds, origin })?;
                 self.cases[case].generated = true;
                 if failed {
                     self.cases[case].waiting = 0;
@@ -126,7 +126,7 @@ impl<'a> Collector<'a> {
                 self.score(case, event, sink)?;
                 self.finish_if_done(case, sink)
             }
-            Message::Event(Event::SetScored { test, metric, outcome, seconds }) => {
+            Message::Event(Event::SetScored { test, metric, outcome, seconds, origin }) => {
                 let state = &mut self.tests[test];
                 state.sets_waiting = state.sets_waiting.saturating_sub(1);
                 match &outcome {
@@ -134,7 +134,7 @@ impl<'a> Collector<'a> {
                     Outcome::Error(error) => state.errors.push(from_metric(error, None)),
                 }
                 let done = state.sets_waiting == 0;
-                sink(Event::SetScored { test, metric, outcome, seconds })?;
+                sink(Event::SetScored { test, metric, outcome, seconds, origin })?;
                 if done { self.judge(test, sink).map(Next::Judged) } else { Ok(Next::Nothing) }
             }
             Message::Event(other) => sink(other).map(|()| Next::Nothing),

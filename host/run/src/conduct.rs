@@ -127,7 +127,7 @@ pub fn conduct(
         _ if fatal.is_some() => Conclusion::Error,
         _ if cancel.interrupted() => Conclusion::Interrupted,
         Some(Verdict::Error) => Conclusion::Error,
-        Some(Verdict::Fail | Verdict::NotRun) => Conclusion::Failed,
+        Some(Verdict::Fail | Verdict::Inconclusive | Verdict::NotRun) => Conclusion::Failed,
         // A run without a single verdict has shown nothing.
         None => Conclusion::Error,
         Some(Verdict::Pass) => Conclusion::Passed,
@@ -196,6 +196,8 @@ fn run_suite(
         digest: suite.digest,
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),
+        environment: String::new(),
+        baseline: None,
         tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),
     })?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use difftest_core::digest::Digest;
 use difftest_core::event::{CaseInfo, ErrorInfo, TestInfo};
 use difftest_core::generate::Generator;
+use difftest_core::key::Action;
 use difftest_core::metric::{MetricSource, ReproducibilityClass};
 use difftest_core::model::Models as _;
 use difftest_core::plan::SuitePlan;
@@ -83,6 +84,8 @@ pub(crate) fn cases(plan: &SuitePlan) -> Vec<CaseInfo> {
         prompt: (*case.prompt).clone(),
         seed: case.seed,
         settings: (*case.settings).clone(),
+        action: Action::default(),
+        because: None,
     });
     infos.collect()
 }

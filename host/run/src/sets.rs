@@ -5,7 +5,7 @@ use std::thread::{Builder, Scope};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
-use difftest_core::event::{Event, ImageRecord, Outcome};
+use difftest_core::event::{Event, ImageRecord, Origin, Outcome};
 use difftest_core::metric::{AnyMetric, ImageSet, MetricError, SetMetric};
 
 use crate::load::WORKER_STACK;
@@ -32,7 +32,9 @@ pub(crate) fn measure<'s>(
             let seconds = began.elapsed().as_secs_f64();
             let message = match outcome {
                 Outcome::Error(error) if error.kind == CANCELLED => Message::SetDropped,
-                outcome => Message::Event(Event::SetScored { test, metric: index, outcome, seconds }),
+                outcome => {
+                    Message::Event(Event::SetScored { test, metric: index, outcome, seconds, origin: Origin::Made })
+                }
             };
             drop(sender.send(message));
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use difftest_core::event::{Event, ImageRecord, Outcome};
+use difftest_core::event::{Event, ImageRecord, Origin, Outcome};
 use difftest_core::generate::{GenerateError, Generated, Generator, Request, Step};
 use difftest_core::image::Image;
 use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind, Sample};
@@ -180,7 +180,9 @@ impl Stages<'_> {
             match result {
                 Ok(generated) => self.dispatch(case, generated, seconds, ticket, pool, to_inference, messages),
                 Err(error) if error.kind == CANCELLED => drop(messages.send(Message::Dropped)),
-                Err(error) => send(Event::Generated { case, outcome: Outcome::Error(error), seconds }),
+                Err(error) => {
+                    send(Event::Generated { case, outcome: Outcome::Error(error), seconds, origin: Origin::Made })
+                }
             }
         }
     }
@@ -210,7 +212,12 @@ impl Stages<'_> {
             let path = &self.image_paths[case];
             pool.spawn(move |_| {
                 let message = match store(generated, path) {
-                    Ok(record) => Message::Event(Event::Generated { case, outcome: Outcome::Ok(record), seconds }),
+                    Ok(record) => Message::Event(Event::Generated {
+                        case,
+                        outcome: Outcome::Ok(record),
+                        seconds,
+                        origin: Origin::Made,
+                    }),
                     Err(error) => Message::Fatal(error),
                 };
                 drop(messages.send(message));
@@ -233,7 +240,8 @@ impl Stages<'_> {
                         Ok(item) => measure(&*metric, &[(work.case, index)], &[item], messages),
                         Err(error) => {
                             let (case, outcome) = (work.case, Outcome::Error(error));
-                            let event = Event::Scored { case, metric: index, outcome, seconds: 0.0 };
+                            let event =
+                                Event::Scored { case, metric: index, outcome, seconds: 0.0, origin: Origin::Made };
                             drop(messages.send(Message::Event(event)));
                         }
                     }
@@ -311,7 +319,13 @@ fn measure(metric: &dyn Metric, keys: &[(usize, usize)], items: &[Item], message
             }
             Err(error) => Outcome::Error(error),
         };
-        drop(messages.send(Message::Event(Event::Scored { case, metric: index, outcome, seconds })));
+        drop(messages.send(Message::Event(Event::Scored {
+            case,
+            metric: index,
+            outcome,
+            seconds,
+            origin: Origin::Made,
+        })));
     }
 }
 

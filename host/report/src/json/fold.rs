@@ -3,7 +3,7 @@
 //! An event that refers to a suite, test or case that was never announced is left out: a recording may be cut short, and reading it
 //! must not panic.
 
-use difftest_core::event::{CaseInfo, ErrorInfo, Event, ImageRecord, Outcome, TestInfo, Verdict};
+use difftest_core::event::{CaseInfo, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict};
 use difftest_core::gate::GateResult;
 use difftest_core::metric::{MetricError, MetricInfo, Score};
 
@@ -40,12 +40,14 @@ impl Results {
                 self.started.clone_from(started);
                 self.folder = folder.to_string_lossy().into_owned();
             }
-            Event::SuiteStarted { suite, digest, generator, models, tests, cases } => {
+            Event::SuiteStarted { suite, digest, generator, models, environment, baseline, tests, cases } => {
                 self.suites.push(SuiteResult {
                     name: suite.clone(),
                     digest: Some(*digest),
                     generator: Some(generator.clone()),
                     models: models.iter().cloned().collect(),
+                    environment: environment.clone(),
+                    baseline: baseline.clone(),
                     error: None,
                     tests: tests.iter().map(planned_test).collect(),
                     cases: cases.iter().map(|case| planned_case(case, tests)).collect(),
@@ -59,8 +61,9 @@ impl Results {
                 }
             }
             Event::Step { .. } | Event::SuiteFinished { .. } => {}
-            Event::Generated { case, outcome, seconds } => {
+            Event::Generated { case, outcome, seconds, origin } => {
                 if let Some(case) = self.case_mut(*case) {
+                    case.origin = Some(*origin);
                     case.seconds = Some(*seconds);
                     match outcome {
                         Outcome::Ok(image) => case.image = Some(image_file(image)),
@@ -71,15 +74,23 @@ impl Results {
                     }
                 }
             }
-            Event::Scored { case, metric, outcome, seconds } => {
-                self.score(*case, *metric, |name| score_result(name, outcome, *seconds));
+            Event::Compared { case, outcome, .. } => {
+                if let Some(case) = self.case_mut(*case) {
+                    match outcome {
+                        Outcome::Ok(comparison) => case.comparison = Some(comparison.clone()),
+                        Outcome::Error(_) => case.state = CaseState::Error,
+                    }
+                }
             }
-            Event::SetScored { test, metric, outcome, seconds } => {
+            Event::Scored { case, metric, outcome, seconds, origin } => {
+                self.score(*case, *metric, |name| score_result(name, outcome, *seconds, *origin));
+            }
+            Event::SetScored { test, metric, outcome, seconds, origin } => {
                 let test = self.suites.last_mut().and_then(|suite| suite.tests.get_mut(*test));
                 if let Some(test) = test
                     && let Some(info) = test.metrics.get(*metric)
                 {
-                    let score = score_result(info.name.clone(), outcome, *seconds);
+                    let score = score_result(info.name.clone(), outcome, *seconds, *origin);
                     place(&test.metrics, &mut test.scores, *metric, score);
                 }
             }
@@ -129,6 +140,8 @@ impl Results {
                 digest: None,
                 generator: None,
                 models: std::collections::BTreeMap::new(),
+                environment: String::new(),
+                baseline: None,
                 error: Some(error.clone()),
                 tests: Vec::new(),
                 cases: Vec::new(),
@@ -174,7 +187,7 @@ fn place(metrics: &[MetricInfo], scores: &mut Vec<ScoreResult>, metric: usize, s
     scores.insert(at, score);
 }
 
-fn score_result(metric: String, outcome: &Outcome<Score, MetricError>, seconds: f64) -> ScoreResult {
+fn score_result(metric: String, outcome: &Outcome<Score, MetricError>, seconds: f64, origin: Origin) -> ScoreResult {
     let (value, error) = match outcome {
         Outcome::Ok(score) => (Some(score), None),
         Outcome::Error(error) => (None, Some(error.clone())),
@@ -186,6 +199,7 @@ fn score_result(metric: String, outcome: &Outcome<Score, MetricError>, seconds: 
         fuel: value.and_then(|score| score.fuel),
         error,
         seconds,
+        origin,
     }
 }
 
@@ -193,6 +207,7 @@ impl Counts {
     fn of_mut(&mut self, verdict: Verdict) -> &mut usize {
         match verdict {
             Verdict::Pass => &mut self.pass,
+            Verdict::Inconclusive => &mut self.inconclusive,
             Verdict::Fail => &mut self.fail,
             Verdict::Error => &mut self.error,
             Verdict::NotRun => &mut self.not_run,
@@ -224,6 +239,10 @@ fn planned_case(info: &CaseInfo, tests: &[TestInfo]) -> CaseResult {
         prompt: info.prompt.clone(),
         seed: info.seed,
         settings: info.settings.clone(),
+        action: info.action,
+        because: info.because.clone(),
+        origin: None,
+        comparison: None,
         image: None,
         error: None,
         seconds: None,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use difftest_core::event::{Event, Outcome, Verdict};
+use difftest_core::event::{Event, Origin, Outcome, Verdict};
 use difftest_core::metric::Score;
 use serde_json::Value;
 
@@ -121,7 +121,8 @@ fn a_document_reads_back() {
 #[test]
 fn events_about_nothing_known_change_nothing() {
     let outcome = Outcome::Ok(Score { value: 1.0, details: Vec::new(), fuel: None });
-    let scored = |case, metric| Event::Scored { case, metric, outcome: outcome.clone(), seconds: 0.0 };
+    let scored =
+        |case, metric| Event::Scored { case, metric, outcome: outcome.clone(), seconds: 0.0, origin: Origin::Made };
     let judged = Event::TestFinished { test: 99, verdict: Verdict::Pass, gates: Vec::new(), errors: Vec::new() };
     let stray = [Event::CaseStarted { case: 99 }, examples::image(99, &[]), scored(99, 0), scored(0, 99), judged];
     let mut events = examples::start(1);

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use difftest_core::baseline::BaselineInfo;
 use difftest_core::digest::Digest;
-use difftest_core::event::{Conclusion, ErrorInfo, PromptOrigin, Verdict};
+use difftest_core::event::{Conclusion, ErrorInfo, Origin, PromptOrigin, Verdict};
 use difftest_core::gate::GateResult;
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
+use difftest_core::key::{Action, Difference};
 use difftest_core::metric::{Detail, MetricError, MetricInfo};
+use difftest_core::visual::Comparison;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Version of the document; goes up whenever a reader of the old one would misread the new one.
-pub const FORMAT: u32 = 1;
+///
+/// 2: verdict `inconclusive`; what was found instead of being computed says so in `origin`.
+pub const FORMAT: u32 = 2;
 
 /// The results of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +54,9 @@ pub struct Results {
 pub struct Counts {
     /// Every gate holds.
     pub pass: usize,
+    /// The scores are too few or too noisy to say.
+    #[serde(default)]
+    pub inconclusive: usize,
     /// A gate does not hold.
     pub fail: usize,
     /// Something could not be computed.
@@ -69,6 +77,12 @@ pub struct SuiteResult {
     /// The models it declares for plugins and host metrics, each with one digest over all of its files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub models: BTreeMap<String, Digest>,
+    /// The class of environments it ran in.
+    #[serde(default)]
+    pub environment: String,
+    /// What its paired gates compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineInfo>,
     /// Why none of its tests ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorInfo>,
@@ -151,6 +165,18 @@ pub struct CaseResult {
     pub seed: u64,
     /// Sampler settings as the suite gives them; what was really used is in the image's attributes.
     pub settings: Settings,
+    /// How much work it needed when the run began.
+    #[serde(default)]
+    pub action: Action,
+    /// The first input that was not what it had been when the case was last judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Difference>,
+    /// Whether its image was made in this run; `null` where there is none.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+    /// How it stands to its baseline, in a visual regression test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// The image.
     pub image: Option<ImageFile>,
     /// Why there is no image.
@@ -213,8 +239,11 @@ pub struct ScoreResult {
     /// Why there is no score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<MetricError>,
-    /// Time spent on it.
+    /// Time spent on it; for one that was found, when it was computed.
     pub seconds: f64,
+    /// Whether it was computed in this run.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 /// A line that a plugin logged.

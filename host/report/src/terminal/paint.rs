@@ -11,6 +11,7 @@ pub(super) const COLUMN: usize = 12;
 pub(super) enum Status {
     Pass,
     Fail,
+    Inconclusive,
     Error,
     NotRun,
     Scored,
@@ -27,6 +28,7 @@ impl Status {
         match self {
             Self::Pass => "PASS",
             Self::Fail => "FAIL",
+            Self::Inconclusive => "UNCLEAR",
             Self::Error => "ERROR",
             Self::NotRun => "NOT RUN",
             Self::Scored => "SCORED",
@@ -44,7 +46,7 @@ impl Status {
         match self {
             Self::Pass => bold(AnsiColor::Green),
             Self::Fail | Self::Error => bold(AnsiColor::Red),
-            Self::NotRun | Self::Warning => bold(AnsiColor::Yellow),
+            Self::NotRun | Self::Warning | Self::Inconclusive => bold(AnsiColor::Yellow),
             Self::Summary => Style::new().bold(),
             Self::Next => bold(AnsiColor::Cyan),
             Self::Scored | Self::Log | Self::Generated | Self::Images => Style::new().dimmed(),
@@ -56,6 +58,7 @@ impl From<Verdict> for Status {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Pass => Self::Pass,
+            Verdict::Inconclusive => Self::Inconclusive,
             Verdict::Fail => Self::Fail,
             Verdict::Error => Self::Error,
             Verdict::NotRun => Self::NotRun,

@@ -41,7 +41,9 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
         !test.errors.is_empty() && test.errors.iter().all(|error| pinning(&error.kind))
     };
     let all_refused = not_passed.iter().all(|(_, test)| refused(test));
-    let first = not_passed.iter().find(|(_, test)| matches!(test.verdict, Verdict::Fail | Verdict::Error));
+    let first = not_passed
+        .iter()
+        .find(|(_, test)| matches!(test.verdict, Verdict::Fail | Verdict::Error | Verdict::Inconclusive));
     match results.conclusion {
         Some(Conclusion::Interrupted) => {
             text += &paint.line(
@@ -77,11 +79,12 @@ fn counts(results: &Results) -> String {
     let tests: usize = results.suites.iter().map(|suite| suite.tests.len()).sum();
     let judged = results.tests;
     // Tests that were announced and never judged did not run either.
-    let not_run = tests.saturating_sub(judged.pass + judged.fail + judged.error);
-    let Counts { pass, fail, error, .. } = judged;
+    let not_run = tests.saturating_sub(judged.pass + judged.inconclusive + judged.fail + judged.error);
+    let Counts { pass, inconclusive, fail, error, .. } = judged;
     let parts = [
         (pass, "passed".to_owned()),
         (fail, "failed".to_owned()),
+        (inconclusive, "inconclusive".to_owned()),
         (error, if error == 1 { "error" } else { "errors" }.to_owned()),
         (not_run, "not run".to_owned()),
     ];

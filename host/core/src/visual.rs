@@ -1,0 +1,113 @@
+//! What a visual regression test says of one image beside its baseline.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// How closely an image is compared, the strictest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// Every byte of every pixel. Value: how many pixels differ.
+    Bit,
+    /// The share of pixels that differ by more than a perceptible amount, those of anti-aliased edges left out. Value: that share.
+    Pixel,
+    /// Structural similarity of the luma, as scikit-image computes it. Value: the mean.
+    Ssim,
+    /// The perceptual hash, as ImageHash computes it. Value: how many of its bits differ.
+    Phash,
+    /// What CLIP sees. Value: the cosine distance of the embeddings.
+    Semantic,
+}
+
+impl Tier {
+    /// All of them, the strictest first.
+    pub const ALL: [Self; 5] = [Self::Bit, Self::Pixel, Self::Ssim, Self::Phash, Self::Semantic];
+
+    /// As suites write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bit => "bit",
+            Self::Pixel => "pixel",
+            Self::Ssim => "ssim",
+            Self::Phash => "phash",
+            Self::Semantic => "semantic",
+        }
+    }
+
+    /// Whether a larger value means more alike: then the limit is a minimum.
+    #[must_use]
+    pub fn higher_is_alike(self) -> bool {
+        self == Self::Ssim
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What one tier says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TierResult {
+    /// Which.
+    pub tier: Tier,
+    /// What was found, in the tier's unit.
+    pub value: f64,
+    /// What is tolerated: a maximum, but for `ssim` a minimum.
+    pub limit: f64,
+    /// Whether it is.
+    pub holds: bool,
+}
+
+/// How an image stands to its baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Every tier holds.
+    Same,
+    /// A tier does not hold, or the size is another.
+    Changed,
+    /// The baseline has no image for this case in this environment.
+    New,
+}
+
+/// An image beside its baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// What follows from the tiers.
+    pub standing: Standing,
+    /// Name of the baseline.
+    pub baseline: String,
+    /// The baseline's image; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ComparedImage>,
+    /// What each tier says; empty for a new image, and where the sizes differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<TierResult>,
+    /// Both images with the differing pixels marked, where a tier does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<PathBuf>,
+    /// How much each pixel differs, from black to white hot, where a tier does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<PathBuf>,
+}
+
+/// An image of a baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedImage {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of size and pixels.
+    pub digest: Digest,
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}

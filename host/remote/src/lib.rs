@@ -1,0 +1,1 @@
+//! Evidence that machines share: blobs, baselines and recordings in an object store or a folder.
