@@ -49,6 +49,9 @@ pub enum Event {
     SuiteStarted {
         /// The suite's name.
         suite: String,
+        /// The suite's file, as it was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<PathBuf>,
         /// Digest of the suite file's text.
         digest: Digest,
         /// What makes the images.
@@ -185,6 +188,9 @@ pub enum Event {
 pub struct TestInfo {
     /// Its name.
     pub name: String,
+    /// The line of the suite's file that its name stands on, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// The plugin that made its prompts, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompts: Option<PromptOrigin>,

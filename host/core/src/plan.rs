@@ -8,6 +8,7 @@ mod expand;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::gate::Gate;
@@ -25,6 +26,8 @@ pub const MAX_CASES: usize = 1_000_000;
 pub struct SuitePlan {
     /// The suite's name: its file name without `.toml`.
     pub suite: String,
+    /// The file.
+    pub file: PathBuf,
     /// What makes the images.
     pub model: ModelSpec,
     /// What is added to its weights.
@@ -40,6 +43,8 @@ pub struct SuitePlan {
 pub struct TestPlan {
     /// Its name, unique inside the suite.
     pub name: String,
+    /// The line of the file that its name stands on, counted from 1.
+    pub line: usize,
     /// Where its prompts came from.
     pub prompts: PromptSource,
     /// Its metrics with their resolved description, in the order of the file.

@@ -46,6 +46,7 @@ fn metrics() -> Vec<MetricInfo> {
 pub(crate) fn start(per_test: usize) -> Vec<Event> {
     let tests = ["base", "colours"].map(|name| TestInfo {
         name: name.to_owned(),
+        line: Some(if name == "base" { 7 } else { 19 }),
         prompts: None,
         metrics: metrics(),
         reference: None,
@@ -96,6 +97,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
     let cases = cases.collect();
     let suite = Event::SuiteStarted {
         suite: "smoke".to_owned(),
+        file: Some("suites/smoke.toml".into()),
         digest,
         generator,
         models: Vec::new(),

@@ -193,6 +193,7 @@ fn run_suite(
     }
     sink(Event::SuiteStarted {
         suite: plan.suite.clone(),
+        file: Some(plan.file.clone()),
         digest: suite.digest,
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),

@@ -47,6 +47,7 @@ pub(crate) fn tests(
     let infos = plan.tests.iter().zip(metrics).zip(references).zip(cases).zip(settings).map(
         |((((test, loaded), reference), cases), generation)| TestInfo {
             name: test.name.clone(),
+            line: Some(test.line),
             prompts: loader.prompt_origin(&test.prompts),
             metrics: test
                 .metrics

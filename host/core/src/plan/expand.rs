@@ -10,7 +10,9 @@ use crate::gate::{Bound, Gate, Statistic};
 use crate::generate::Prompt;
 use crate::metric::{Direction, MetricError, MetricInfo, MetricKind};
 use crate::nearest::did_you_mean;
-use crate::suite::{ModelSpec, PromptSource, Span, Suite, SuiteError, SuiteErrors, Test, Threshold, ThresholdBound};
+use crate::suite::{
+    ModelSpec, PromptSource, Span, Suite, SuiteError, SuiteErrors, Test, Threshold, ThresholdBound, line_column,
+};
 
 /// Works out every case of `suite`. `model` is what makes the images: the suite's own model, or what the user says instead.
 /// `seeds_override` replaces the seeds of every test; where prompts and seeds come from a manifest, it keeps the rows of those
@@ -30,8 +32,8 @@ pub fn expand(
         suite.tests.iter().enumerate().map(|(index, test)| expansion.test(index, test, seeds_override)).collect();
     let Expansion { cases, errors, .. } = expansion;
     if errors.is_empty() {
-        let (suite, model, loras) = (suite.name.clone(), model.clone(), suite.loras.clone());
-        Ok(SuitePlan { suite, model, loras, tests, cases })
+        let (file, loras) = (suite.path.clone(), suite.loras.clone());
+        Ok(SuitePlan { suite: suite.name.clone(), file, model: model.clone(), loras, tests, cases })
     } else {
         Err(SuiteErrors::new(&suite.path, &suite.text, errors))
     }
@@ -87,6 +89,7 @@ impl Expansion<'_> {
         }
         TestPlan {
             name: test.name.clone(),
+            line: line_column(&self.suite.text, test.span.start).0,
             prompts: test.prompts.clone(),
             metrics,
             reference: test.reference.clone(),

@@ -40,9 +40,10 @@ impl Results {
                 self.started.clone_from(started);
                 self.folder = folder.to_string_lossy().into_owned();
             }
-            Event::SuiteStarted { suite, digest, generator, models, environment, baseline, tests, cases } => {
+            Event::SuiteStarted { suite, file, digest, generator, models, environment, baseline, tests, cases } => {
                 self.suites.push(SuiteResult {
                     name: suite.clone(),
+                    file: file.as_ref().map(|file| file.to_string_lossy().into_owned()),
                     digest: Some(*digest),
                     generator: Some(generator.clone()),
                     models: models.iter().cloned().collect(),
@@ -137,6 +138,7 @@ impl Results {
             Some(suite) => suite.error = Some(error.clone()),
             None => self.suites.push(SuiteResult {
                 name: name.to_owned(),
+                file: None,
                 digest: None,
                 generator: None,
                 models: std::collections::BTreeMap::new(),
@@ -219,6 +221,7 @@ impl Counts {
 fn planned_test(info: &TestInfo) -> TestResult {
     TestResult {
         name: info.name.clone(),
+        line: info.line,
         verdict: Verdict::NotRun,
         prompts: info.prompts.clone(),
         metrics: info.metrics.clone(),

@@ -70,6 +70,9 @@ pub struct Counts {
 pub struct SuiteResult {
     /// Its name.
     pub name: String,
+    /// Its file, as it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Digest of the suite file's text; `null` when the suite could not be started.
     pub digest: Option<Digest>,
     /// What made the images: model, digests of its files, device and versions.
@@ -100,6 +103,9 @@ pub struct SuiteResult {
 pub struct TestResult {
     /// Its name.
     pub name: String,
+    /// The line of the suite's file that its name stands on, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// The verdict.
     pub verdict: Verdict,
     /// The plugin that made its prompts, where one did.

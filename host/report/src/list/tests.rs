@@ -31,6 +31,7 @@ fn plan(cases: usize) -> SuitePlan {
     let test = TestPlan {
         prompts: PromptSource::List(Vec::new()),
         name: "base".to_owned(),
+        line: 4,
         metrics: vec![metric("clip_score"), metric("image-stats/entropy")],
         reference: None,
         gates: vec![gate(Statistic::Mean, Some(0.25), None), gate(Statistic::Percentile(10), Some(0.1), Some(0.9))],
@@ -40,6 +41,7 @@ fn plan(cases: usize) -> SuitePlan {
         MetricError { kind: "panic".to_owned(), message: "plugin x\u{1b}[2J panicked".to_owned(), hint: None };
     let broken = TestPlan {
         name: "broken".to_owned(),
+        line: 9,
         prompts: PromptSource::List(Vec::new()),
         metrics: Vec::new(),
         reference: None,
@@ -60,6 +62,7 @@ fn plan(cases: usize) -> SuitePlan {
     };
     SuitePlan {
         suite: "smoke".to_owned(),
+        file: "suites/smoke.toml".into(),
         model: ModelSpec::Diffusion("builtin:shapes".to_owned()),
         loras: Vec::new(),
         tests: vec![test, broken],
