@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::image::Image;
+use crate::key::Inputs;
 
 /// The sampler settings of a test. `None` leaves the choice to the model's own configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +101,14 @@ pub trait Generator: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Everything that the pixels of a request depend on, by name: `model/FILE`, `lora/N`, `prompt`, `negative`, `seed`,
+    /// `settings/NAME`, `runtime/NAME`. Two requests with the same inputs have the same image, whatever the batch, the number of
+    /// threads or the order; so what pixels cannot depend on is not in it. Costs no inference, and loads nothing.
+    ///
+    /// # Errors
+    /// When a request cannot be followed, or a file that it needs cannot be read: then [`Generator::generate`] would say so too.
+    fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError>;
+
     /// Told once, before the first image, every request that will come: what they share can be computed now and what only that
     /// needs be let go. Requests that were not told work too. Stops early when `go_on` says so.
     ///
@@ -157,6 +166,25 @@ pub struct GeneratorInfo {
     pub environment: Vec<(String, String)>,
 }
 
+impl GeneratorInfo {
+    /// The class of environments that its images belong to: device, number format and runtime, such as
+    /// `cpu-f32-onnxruntime-1.31.1`, or `images` where nothing is computed. Images of different classes are never compared without
+    /// saying so. Safe as the name of a folder.
+    #[must_use]
+    pub fn environment_class(&self) -> String {
+        let of = |name: &str| {
+            let found = self.environment.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        };
+        let Some(device) = of("device") else { return self.kind.clone() };
+        // The number of a card says where it is plugged in, and not what it computes; its name does, where it is known.
+        let device = of("gpu").unwrap_or_else(|| device.split(':').next().unwrap_or(device));
+        let (precision, runtime) = (of("precision").unwrap_or("f32"), of("onnxruntime").unwrap_or("unknown"));
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+        format!("{device}-{precision}-onnxruntime-{runtime}").to_lowercase().chars().map(plain).collect()
+    }
+}
+
 /// A LoRA file, and how much of it was added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoraInfo {
@@ -204,4 +232,31 @@ pub trait PromptGenerator: Send + Sync {
     /// # Errors
     /// When the config breaks the schema, or the plugin fails.
     fn prompts(&self, config: &Value, seed: u64, limit: u32) -> Result<Vec<Prompt>, crate::metric::MetricError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(environment: &[(&str, &str)]) -> GeneratorInfo {
+        GeneratorInfo {
+            model: "m".to_owned(),
+            revision: None,
+            kind: "images".to_owned(),
+            files: Vec::new(),
+            loras: Vec::new(),
+            environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn the_class_of_an_environment_is_a_folder_name() {
+        assert_eq!(info(&[]).environment_class(), "images");
+        let cpu = [("device", "cpu"), ("onnxruntime", "1.31.1"), ("precision", "f32"), ("threads", "8")];
+        assert_eq!(info(&cpu).environment_class(), "cpu-f32-onnxruntime-1.31.1");
+        let gpu = [("device", "cuda:3"), ("onnxruntime", "1.31.1"), ("precision", "f16")];
+        assert_eq!(info(&gpu).environment_class(), "cuda-f16-onnxruntime-1.31.1");
+        let odd = [("device", "../x y"), ("onnxruntime", "1/2")];
+        assert_eq!(info(&odd).environment_class(), "..-x-y-f32-onnxruntime-1-2");
+    }
 }

@@ -135,6 +135,12 @@ impl Inputs {
         }
     }
 
+    /// Adds those of `others`.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.reserve(others.0.len());
+        others.0.iter().for_each(|(name, value)| self.set(name, value));
+    }
+
     /// [`Inputs::set`], by value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -187,6 +193,14 @@ impl Inputs {
             let (name, was) = earlier.0.iter().find(|(name, _)| self.get(name).is_none())?;
             Some(Difference { input: name.clone(), was: Some(was.clone()), is: None })
         })
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Inputs {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(named: I) -> Self {
+        let mut inputs = Self::new();
+        named.into_iter().for_each(|(name, value)| inputs.set(name, value));
+        inputs
     }
 }
 

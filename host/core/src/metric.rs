@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::image::Image;
+use crate::key::{Inputs, Key, Kind};
 
 /// Which way a score is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,6 +123,55 @@ impl MetricInfo {
             MetricSource::Host { .. } => ReproducibilityClass::ModelDependent,
             MetricSource::Plugin(plugin) => plugin.class,
         }
+    }
+}
+
+/// What a metric with `config` is, as far as its scores depend on it: `metric/name`, `metric/variant`, `metric/source`,
+/// `metric/config`.
+#[must_use]
+pub fn metric_inputs(info: &MetricInfo, config: &Value) -> Inputs {
+    let source = match &info.source {
+        MetricSource::Plugin(plugin) => plugin.digest.to_string(),
+        MetricSource::Host { models } => {
+            let models: Vec<_> = models.iter().map(|(role, digest)| format!("{role}={digest}")).collect();
+            format!("host {}", models.join(" "))
+        }
+    };
+    // An empty table and no table are the same config.
+    let config = match config {
+        Value::Null => "{}".to_owned(),
+        config => canonical(config).to_string(),
+    };
+    Inputs::new()
+        .with("metric/name", &info.name)
+        .with("metric/source", source)
+        .with("metric/variant", &info.variant)
+        .with("metric/config", config)
+}
+
+/// One name, in hex, for a metric with `config`: scores with different keys must not be compared, neither with a baseline nor in a
+/// history. The same as long as the plugin, the models and the config are.
+#[must_use]
+pub fn metric_key(info: &MetricInfo, config: &Value) -> String {
+    /// What is measured, whatever it is measured on.
+    enum Measure {}
+    impl Kind for Measure {
+        const NAME: &'static str = "metric";
+    }
+    let key: Key<Measure> = metric_inputs(info, config).key();
+    key.to_string()
+}
+
+/// The same value with the keys of every table sorted, however they were written.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(table) => {
+            let sorted: std::collections::BTreeMap<&String, Value> =
+                table.iter().map(|(name, value)| (name, canonical(value))).collect();
+            sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect()
+        }
+        Value::Array(values) => values.iter().map(canonical).collect(),
+        other => other.clone(),
     }
 }
 
@@ -270,7 +320,37 @@ pub struct MetricError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn metric_keys_depend_on_everything_that_a_score_does() {
+        let plugin = |digest: &[u8]| MetricInfo {
+            name: "p/m".to_owned(),
+            summary: "whatever".to_owned(),
+            kind: MetricKind::Image,
+            direction: Direction::HigherIsBetter,
+            range: None,
+            unit: None,
+            config_schema: None,
+            variant: format!("sha256:{}", Digest::of(digest)),
+            source: MetricSource::Plugin(PluginId {
+                name: "p".to_owned(),
+                version: None,
+                digest: Digest::of(digest),
+                class: ReproducibilityClass::Exact,
+            }),
+        };
+        let key = metric_key(&plugin(b"a"), &Value::Null);
+        assert_eq!(key.len(), 64);
+        assert_eq!(key, metric_key(&MetricInfo { summary: "other".to_owned(), ..plugin(b"a") }, &json!({})));
+        assert_ne!(key, metric_key(&plugin(b"b"), &Value::Null));
+        assert_ne!(key, metric_key(&MetricInfo { name: "p/n".to_owned(), ..plugin(b"a") }, &Value::Null));
+        let configured = |text: &str| metric_key(&plugin(b"a"), &serde_json::from_str(text).unwrap());
+        assert_ne!(key, configured(r#"{"x": 1}"#));
+        assert_eq!(configured(r#"{"x": 1, "y": {"b": 2, "a": 3}}"#), configured(r#"{"y": {"a": 3, "b": 2}, "x": 1}"#));
+    }
 
     #[test]
     fn an_open_range_survives_json() {

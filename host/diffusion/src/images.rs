@@ -10,12 +10,16 @@ use std::path::{Component, Path, PathBuf};
 
 use difftest_core::digest::Digest;
 use difftest_core::generate::{GenerateError, Generated, Generator, GeneratorInfo, Prompt, Request, Step};
+use difftest_core::key::Inputs;
 use difftest_metrics::decode::{self, Limits};
 use rayon::prelude::*;
 use serde::Deserialize;
 
 /// What the manifest is called where no name is given.
 pub const MANIFEST: &str = "manifest.jsonl";
+
+/// Counted up when files are decoded differently in a way that may change a pixel.
+const DECODER: &str = "difftest-1";
 
 /// The largest manifest, in bytes.
 const MANIFEST_BYTES: u64 = 1 << 30;
@@ -169,7 +173,8 @@ impl ImageFolder {
         self.rows.par_iter().map(file).collect()
     }
 
-    fn image(&self, request: &Request) -> Result<Generated, GenerateError> {
+    /// The file that is listed for a request, as the manifest names it and where it lies: inside the folder.
+    fn file(&self, request: &Request) -> Result<(&Path, PathBuf), GenerateError> {
         let Some(name) = self.files.get(&(request.prompt.clone(), request.seed)) else {
             return Err(GenerateError {
                 kind: "missing-image".to_owned(),
@@ -185,6 +190,29 @@ impl ImageFolder {
         if !inside(&path).map_err(|error: std::io::Error| failed(format!("{}: {error}", path.display())))? {
             return Err(failed(format!("{} leads out of the image folder", path.display())));
         }
+        Ok((name, path))
+    }
+
+    /// Where the image of a request lies.
+    ///
+    /// # Errors
+    /// When the manifest lists none, or what it lists is not there.
+    pub fn path(&self, request: &Request) -> Result<PathBuf, GenerateError> {
+        Ok(self.file(request)?.1)
+    }
+
+    /// The SHA-256 of the file that the manifest lists for a request.
+    ///
+    /// # Errors
+    /// When it lists none, or the file cannot be read.
+    pub fn file_digest(&self, request: &Request) -> Result<Digest, GenerateError> {
+        let (_, path) = self.file(request)?;
+        crate::repository::digest(&path).map_err(|error| unreadable(format!("{}: {error}", path.display())))
+    }
+
+    fn image(&self, request: &Request) -> Result<Generated, GenerateError> {
+        let (name, path) = self.file(request)?;
+        let failed = unreadable;
         let bytes = std::fs::metadata(&path).map(|file| file.len()).unwrap_or(0);
         let limits = Limits::default();
         if bytes > limits.file_bytes {
@@ -214,6 +242,16 @@ impl Generator for ImageFolder {
 
     fn is_light(&self) -> bool {
         true
+    }
+
+    fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError> {
+        let (name, _) = self.file(request)?;
+        let digest = self.file_digest(request)?;
+        let mut inputs = Inputs::new().with("image/file", slashes(name)).with("image/digest", digest.to_string());
+        inputs.set("prompt", &request.prompt);
+        inputs.set("seed", request.seed.to_string());
+        inputs.set("runtime/decoder", DECODER);
+        Ok(inputs)
     }
 
     fn generate(
@@ -269,6 +307,10 @@ fn stays_inside(path: &Path) -> bool {
 /// The same text on every system: scores may depend on attributes.
 fn slashes(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "/")
+}
+
+fn unreadable(message: String) -> GenerateError {
+    GenerateError { kind: "image-file".to_owned(), message, hint: None }
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -197,7 +197,7 @@ fn run_suite(
         digest: suite.digest,
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),
-        environment: String::new(),
+        environment: loaded.generator.info().environment_class(),
         baseline: None,
         tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),

@@ -16,6 +16,7 @@
 //! | `memory` | how much of it that takes |
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
+//! | `inputs` | what their pixels depend on |
 //!
 //! Invariants: an image depends on its own request alone. Each has its own noise generator and scheduler. On the CPU the network
 //! sees one image at a time (with guidance under two texts, the negative prompt first), however many requests a call has;
@@ -24,6 +25,7 @@
 mod check;
 mod embeddings;
 mod family;
+mod inputs;
 pub(crate) mod load;
 mod memory;
 mod model;
@@ -39,6 +41,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use difftest_core::generate::{
     GenerateError, Generated, Generator, GeneratorInfo, LongPrompt, Request, Settings, Step,
 };
+use difftest_core::key::Inputs;
 use serde_json::Value;
 
 pub use self::check::check;
@@ -64,6 +67,7 @@ pub struct StableDiffusion {
     session: SessionOptions,
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
+    inputs: inputs::Known,
 }
 
 impl StableDiffusion {
@@ -102,6 +106,7 @@ impl StableDiffusion {
             session,
             networks: OnceLock::new(),
             loading: Mutex::new(()),
+            inputs: inputs::Known::default(),
         })
     }
 
@@ -219,6 +224,10 @@ impl Generator for StableDiffusion {
 
     fn resolve(&self, settings: &Settings) -> Result<Vec<(String, Value)>, GenerateError> {
         self.model.describe(settings)
+    }
+
+    fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError> {
+        self.inputs.of(request, &self.info, &self.model, self.options.device)
     }
 
     fn prepare(

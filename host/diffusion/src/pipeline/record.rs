@@ -10,7 +10,8 @@ use crate::runtime;
 use crate::session::{provider_options, runtime_build};
 use crate::weights::Weights;
 
-/// Counted up when graphs are built differently in a way that may change a bit.
+/// Counted up when graphs are built, or schedules, noise, guidance and pixels computed, differently in a way that may change a
+/// bit: images that an earlier one made are then made again.
 const GRAPHS: &str = "difftest-2";
 
 /// What is recorded of a pipeline with every result.
