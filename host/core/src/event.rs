@@ -1,7 +1,7 @@
 //! The event stream of a run. Every output is a fold over it.
 //!
 //! Order: `RunStarted`, then for each suite `SuiteStarted`, its cases' events, `TestFinished` for each test as soon as its last
-//! case is done, `SuiteFinished`; `RunFinished` last, also after an interrupt. Events of different cases interleave; for one case
+//! case is done (with a statistical gate: as soon as all cases of the suite are done), `SuiteFinished`; `RunFinished` last, also after an interrupt. Events of different cases interleave; for one case
 //! they come in the order `CaseStarted`, `Step`*, `Generated`, `Compared`?, `Scored`*, `CaseFinished`.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::baseline::BaselineInfo;
 use crate::digest::Digest;
-use crate::gate::GateResult;
+use crate::gate::{GateResult, OnInconclusive};
 use crate::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use crate::key::{Action, Difference};
 use crate::metric::{MetricError, MetricInfo, PluginId, Score};
@@ -67,6 +67,9 @@ pub enum Event {
         /// What its paired gates compare with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         baseline: Option<BaselineInfo>,
+        /// What a test whose scores prove nothing does to the exit code.
+        #[serde(default)]
+        inconclusive: OnInconclusive,
         /// Its tests.
         tests: Vec<TestInfo>,
         /// Its cases.

@@ -5,13 +5,14 @@
 //! their tests; every test has a case, unless its prompts were refused; every gate names a metric of its test.
 
 mod expand;
+mod gates;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::gate::Gate;
+use crate::gate::{Gate, OnInconclusive};
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
 use crate::suite::{LoraUse, MetricUse, ModelSpec, PromptSource, Reference};
@@ -32,6 +33,8 @@ pub struct SuitePlan {
     pub model: ModelSpec,
     /// What is added to its weights.
     pub loras: Vec<LoraUse>,
+    /// What a test whose scores prove nothing does to the exit code.
+    pub inconclusive: OnInconclusive,
     /// The tests, in the order of the file.
     pub tests: Vec<TestPlan>,
     /// The cases, in the order of the tests, then prompts, then seeds.

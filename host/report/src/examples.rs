@@ -4,7 +4,7 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{
     self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict,
 };
-use difftest_core::gate::{Bound, Gate, Statistic, judge};
+use difftest_core::gate::{Bound, Check, Gate, OnInconclusive, Statistic, judge};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::key::Action;
 use difftest_core::metric::{
@@ -103,6 +103,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         models: Vec::new(),
         environment: "cpu-f32-onnxruntime-1.31.1".to_owned(),
         baseline: None,
+        inconclusive: OnInconclusive::Fail,
         tests: tests.to_vec(),
         cases,
     };
@@ -153,7 +154,7 @@ fn finished(case: usize, clip: f64, sharpness: f64) -> Vec<Event> {
 /// `clip_score` has to have this mean.
 fn verdict(test: usize, min: f64, scores: &[Option<f64>], errors: Vec<ErrorInfo>) -> Event {
     let bound = Bound { min: Some(min), max: None };
-    let gate = Gate { metric: "clip_score".to_owned(), of: Statistic::Mean, bound, span: 0..0 };
+    let gate = Gate { metric: "clip_score".to_owned(), of: Statistic::Mean, bound, check: Check::Bound, span: 0..0 };
     let (verdict, gates) = judge(&[gate], |_| scores.to_vec());
     let verdict = if errors.is_empty() { verdict } else { Verdict::Error };
     Event::TestFinished { test, verdict, gates, errors }
@@ -244,7 +245,8 @@ pub(crate) fn sets() -> Vec<Event> {
         events.extend([Event::CaseStarted { case }, image(case, &[]), Event::CaseFinished { case }]);
     }
     let bound = Bound { min: Some(0.5), max: None };
-    let gate = Gate { metric: "set-stats/diversity".to_owned(), of: Statistic::Mean, bound, span: 0..0 };
+    let gate =
+        Gate { metric: "set-stats/diversity".to_owned(), of: Statistic::Mean, bound, check: Check::Bound, span: 0..0 };
     let mut ending = |test: usize, value: Option<f64>| {
         let error = MetricError { kind: "model".to_owned(), message: "no model `clip`".to_owned(), hint: None };
         let outcome = match value {

@@ -199,6 +199,7 @@ fn run_suite(
         models: describe::models(plan, suite),
         environment: loaded.generator.info().environment_class(),
         baseline: None,
+        inconclusive: plan.inconclusive,
         tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),
     })?;

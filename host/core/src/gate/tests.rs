@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn gate(metric: &str, of: Statistic, min: Option<f64>, max: Option<f64>) -> Gate {
-    Gate { metric: metric.to_owned(), of, bound: Bound { min, max }, span: 0..0 }
+    Gate { metric: metric.to_owned(), of, bound: Bound { min, max }, check: Check::Bound, span: 0..0 }
 }
 
 #[test]

@@ -5,14 +5,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::gates::{enough_images, gate};
 use super::{Case, Catalog, MAX_CASES, SuitePlan, TestPlan, Unknown};
-use crate::gate::{Bound, Gate, Statistic};
 use crate::generate::Prompt;
-use crate::metric::{Direction, MetricError, MetricInfo, MetricKind};
+use crate::metric::{MetricError, MetricKind};
 use crate::nearest::did_you_mean;
-use crate::suite::{
-    ModelSpec, PromptSource, Span, Suite, SuiteError, SuiteErrors, Test, Threshold, ThresholdBound, line_column,
-};
+use crate::suite::{ModelSpec, PromptSource, Span, Suite, SuiteError, SuiteErrors, Test, line_column};
 
 /// Works out every case of `suite`. `model` is what makes the images: the suite's own model, or what the user says instead.
 /// `seeds_override` replaces the seeds of every test; where prompts and seeds come from a manifest, it keeps the rows of those
@@ -33,7 +31,15 @@ pub fn expand(
     let Expansion { cases, errors, .. } = expansion;
     if errors.is_empty() {
         let (file, loras) = (suite.path.clone(), suite.loras.clone());
-        Ok(SuitePlan { suite: suite.name.clone(), file, model: model.clone(), loras, tests, cases })
+        Ok(SuitePlan {
+            suite: suite.name.clone(),
+            file,
+            model: model.clone(),
+            loras,
+            inconclusive: suite.inconclusive,
+            tests,
+            cases,
+        })
     } else {
         Err(SuiteErrors::new(&suite.path, &suite.text, errors))
     }
@@ -86,6 +92,7 @@ impl Expansion<'_> {
         let in_vain = metrics.is_empty() && !refused.is_empty();
         if !in_vain && let Some(rows) = self.rows(test, seeds_override, &mut refused) {
             self.cases(index, test, &rows);
+            self.errors.extend(gates.iter().filter_map(|gate| enough_images(gate, rows.len())));
         }
         TestPlan {
             name: test.name.clone(),
@@ -267,35 +274,4 @@ fn folder_name(model: &ModelSpec) -> String {
         ModelSpec::Diffusion(name) => name.clone(),
         ModelSpec::Images { folder, .. } => Path::display(folder).to_string(),
     }
-}
-
-/// Gives a bare bound its side, and refuses a bound that the metric's range makes impossible to meet.
-fn gate(threshold: &Threshold, info: &MetricInfo) -> Result<Gate, SuiteError> {
-    let bound = match threshold.bound {
-        ThresholdBound::Explicit(bound) => bound,
-        ThresholdBound::Bare(value) => match info.direction {
-            Direction::HigherIsBetter => Bound { min: Some(value), max: None },
-            Direction::LowerIsBetter => Bound { min: None, max: Some(value) },
-            Direction::Neither => {
-                let message = format!("`{}` is neither better higher nor lower: say which side to bound", info.name);
-                let error = SuiteError::at(&threshold.span, message).label("needs `min`, `max` or both");
-                return Err(error.hint(format!("write \"{}\" = {{ min = {value} }} or {{ max = {value} }}", info.name)));
-            }
-        },
-    };
-    if info.kind == MetricKind::Set && threshold.of != Statistic::Mean {
-        let message = format!(
-            "`{}` gives all images of the test one score: there is nothing to take a {} of",
-            info.name, threshold.of
-        );
-        return Err(SuiteError::at(&threshold.span, message).label("one score").hint("leave out `of`"));
-    }
-    if let Some((least, most)) = info.range {
-        let unreachable = bound.min.filter(|&min| min > most).or(bound.max.filter(|&max| max < least));
-        if let Some(value) = unreachable {
-            let message = format!("the threshold of `{}` can never hold: its scores are {least} to {most}", info.name);
-            return Err(SuiteError::at(&threshold.span, message).label(format!("{value} is out of reach")));
-        }
-    }
-    Ok(Gate { metric: threshold.metric.clone(), of: threshold.of, bound, span: threshold.span.clone() })
 }

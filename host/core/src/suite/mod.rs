@@ -12,6 +12,7 @@
 //! loras = ["style.safetensors", { path = "b.safetensors", weight = 0.7 }]    # added to the model's weights; weight 1 where
 //!                                   # none is given; relative to the suite's folder, like a model's folder
 //! manual = false                    # true: runs only when the suite is named
+//! inconclusive = "fail"             # "pass": a test whose scores prove nothing does not fail the run; it stays inconclusive
 //!
 //! [models]
 //! clip = "models/clip"              # the CLIP model that clip_score uses, and plugins that ask for "clip"
@@ -28,6 +29,12 @@
 //! reference = "originals/"          # or { images = "originals/", manifest = "list.jsonl" }: what pair metrics compare with, by
 //!                                   # prompt and seed, and set metrics as a whole
 //! threshold = { clip_score = 0.25, "plugin/metric" = { min = 0.1, max = 0.9, of = "p10" } }
+//!                                   # or a gate, which asks what the scores can prove (or a list of these):
+//!                                   # { gate = "floor", min = 0.25 }
+//!                                   # { gate = "no_worse_than_baseline", margin = 0.01 }
+//!                                   # { gate = "improved", margin = 0.0 }
+//!                                   # { gate = "rate", min = 0.2, share = 0.9 }
+//!                                   # { gate = "similar", min = 0.9, at_least = 8 }, also at_least = "90%"
 //! scheduler = "ddim"                # the model's own where not given; so are the rest
 //! steps = 25
 //! guidance = 5.0
@@ -44,12 +51,13 @@
 //! | `parse.rs` | the top level of the file, `[defaults]` |
 //! | `test.rs` | one `[[test]]` |
 //! | `loras.rs` | `loras` |
-//! | `settings.rs`, `prompts.rs`, `threshold.rs` | its keys that have a structure |
+//! | `settings.rs`, `prompts.rs`, `threshold.rs`, `gates.rs` | its keys that have a structure |
 //! | `fields.rs` | reading typed values out of TOML while collecting problems |
 //! | `error.rs` | a problem, and all problems of a file |
 
 mod error;
 mod fields;
+mod gates;
 mod loras;
 mod parse;
 mod prompts;
@@ -66,7 +74,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::gate::{Bound, Statistic};
+use crate::gate::{Bound, Check, OnInconclusive, Statistic};
 use crate::generate::Settings;
 
 pub use error::{SuiteError, SuiteErrors, line_column};
@@ -97,6 +105,8 @@ pub struct Suite {
     pub models: Vec<DeclaredModel>,
     /// `manual = true`: only runs when it is named.
     pub manual: bool,
+    /// `inconclusive`: what a test whose scores prove nothing does to the exit code.
+    pub inconclusive: OnInconclusive,
     /// The tests, in the order of the file, `[defaults]` filled in.
     pub tests: Vec<Test>,
 }
@@ -235,4 +245,6 @@ pub enum ThresholdBound {
     Bare(f64),
     /// `{ min = .., max = .. }`: at least one of them.
     Explicit(Bound),
+    /// `{ gate = "..", .. }`: the bound as written, empty for a gate on a baseline.
+    Gate(Check, Bound),
 }

@@ -10,6 +10,7 @@ use super::fields::{Fields, Item, Problems, boolean, images, list, string, table
 use super::loras::read_loras;
 use super::test::{Shared, read_shared, read_test, shared_keys};
 use super::{DeclaredModel, ModelSpec, Suite, SuiteError, SuiteErrors, Test};
+use crate::gate::OnInconclusive;
 use crate::nearest::did_you_mean;
 
 /// Reads the text of a suite file; `path` names it in errors and gives the suite its name. Nothing is opened.
@@ -50,13 +51,14 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
         model,
         models,
         manual: fields.get("manual").and_then(|item| boolean(item, "manual", problems)).unwrap_or(false),
+        inconclusive: fields.get("inconclusive").and_then(|item| read_inconclusive(item, problems)).unwrap_or_default(),
         tests,
     }
 }
 
 /// Unknown keys, with a word for those that stand in the wrong place.
 fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
-    let known = ["model", "loras", "models", "manual", "defaults", "test"];
+    let known = ["model", "loras", "models", "manual", "inconclusive", "defaults", "test"];
     let shared = shared_keys();
     let before = problems.found.len();
     let fields = Fields::new(root, "a suite", &known, problems);
@@ -79,6 +81,18 @@ fn read_model(item: &Item<'_>, problems: &mut Problems) -> Option<ModelSpec> {
             Some(ModelSpec::Images { folder, manifest })
         }
         _ => wrong_type(item, "model", "a string, or a table such as { images = \"out/\" }", problems),
+    }
+}
+
+fn read_inconclusive(item: &Item<'_>, problems: &mut Problems) -> Option<OnInconclusive> {
+    match string(item, "inconclusive", problems)? {
+        "fail" => Some(OnInconclusive::Fail),
+        "pass" => Some(OnInconclusive::Pass),
+        other => {
+            let message = format!("`inconclusive` must be \"fail\" or \"pass\", found `{other}`");
+            problems.add(SuiteError::at(&item.span(), message).label("expected \"fail\" or \"pass\""));
+            None
+        }
     }
 }
 

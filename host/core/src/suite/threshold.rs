@@ -3,6 +3,7 @@
 use toml::de::DeValue;
 
 use super::fields::{Fields, Item, Problems, list, number, string, table, wrong_type};
+use super::gates::read_gate;
 use super::{SuiteError, Threshold, ThresholdBound};
 use crate::gate::{Bound, Statistic};
 use crate::nearest::nearest;
@@ -37,27 +38,37 @@ fn read_bound(item: &Item<'_>, metric: &str, problems: &mut Problems) -> Option<
             Some((Statistic::Mean, ThresholdBound::Bare(number(item, metric, problems)?)))
         }
         DeValue::Table(table) => {
-            let fields = Fields::new(table, "a threshold", &["min", "max", "of"], problems);
-            let min = fields.get("min").map(|item| number(item, "min", problems));
-            let max = fields.get("max").map(|item| number(item, "max", problems));
+            if let Some(gate) = table.get("gate") {
+                let bound = read_gate(item, table, gate, metric, problems)?;
+                return Some((Statistic::Mean, bound));
+            }
+            let fields = Fields::new(table, "a threshold", &["min", "max", "of", "gate"], problems);
             let of = fields.get("of").map_or(Some(Statistic::Mean), |item| statistic(item, problems));
-            if min.is_none() && max.is_none() {
-                let error = SuiteError::at(&item.span(), format!("the threshold of `{metric}` has no bound"));
-                problems.add(error.label("needs `min`, `max` or both"));
-                return None;
-            }
-            let (min, max) = (unwrap_read(min)?, unwrap_read(max)?);
-            if let (Some(least), Some(most)) = (min, max)
-                && least > most
-            {
-                let error = SuiteError::at(&item.span(), format!("the threshold of `{metric}` can never hold"));
-                problems.add(error.label(format!("min {least} is above max {most}")));
-                return None;
-            }
-            Some((of?, ThresholdBound::Explicit(Bound { min, max })))
+            let bound = read_sides(item, &fields, metric, problems)?;
+            Some((of?, ThresholdBound::Explicit(bound)))
         }
         _ => wrong_type(item, metric, EXPECTED, problems),
     }
+}
+
+/// `min`, `max` or both, of the threshold at `item`.
+pub(super) fn read_sides(item: &Item<'_>, fields: &Fields<'_>, metric: &str, problems: &mut Problems) -> Option<Bound> {
+    let min = fields.get("min").map(|item| number(item, "min", problems));
+    let max = fields.get("max").map(|item| number(item, "max", problems));
+    if min.is_none() && max.is_none() {
+        let error = SuiteError::at(&item.span(), format!("the threshold of `{metric}` has no bound"));
+        problems.add(error.label("needs `min`, `max` or both"));
+        return None;
+    }
+    let (min, max) = (unwrap_read(min)?, unwrap_read(max)?);
+    if let (Some(least), Some(most)) = (min, max)
+        && least > most
+    {
+        let error = SuiteError::at(&item.span(), format!("the threshold of `{metric}` can never hold"));
+        problems.add(error.label(format!("min {least} is above max {most}")));
+        return None;
+    }
+    Some(Bound { min, max })
 }
 
 /// Not written: `Some(None)`. Written and read: `Some(Some(..))`. Written but wrong: `None`, the problem is noted already.

@@ -4,7 +4,7 @@
 //! must not panic.
 
 use difftest_core::event::{CaseInfo, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict};
-use difftest_core::gate::GateResult;
+use difftest_core::gate::{GateResult, OnInconclusive};
 use difftest_core::metric::{MetricError, MetricInfo, Score};
 
 use super::types::{
@@ -40,7 +40,18 @@ impl Results {
                 self.started.clone_from(started);
                 self.folder = folder.to_string_lossy().into_owned();
             }
-            Event::SuiteStarted { suite, file, digest, generator, models, environment, baseline, tests, cases } => {
+            Event::SuiteStarted {
+                suite,
+                file,
+                digest,
+                generator,
+                models,
+                environment,
+                baseline,
+                inconclusive,
+                tests,
+                cases,
+            } => {
                 self.suites.push(SuiteResult {
                     name: suite.clone(),
                     file: file.as_ref().map(|file| file.to_string_lossy().into_owned()),
@@ -49,6 +60,7 @@ impl Results {
                     models: models.iter().cloned().collect(),
                     environment: environment.clone(),
                     baseline: baseline.clone(),
+                    inconclusive: *inconclusive,
                     error: None,
                     tests: tests.iter().map(planned_test).collect(),
                     cases: cases.iter().map(|case| planned_case(case, tests)).collect(),
@@ -144,6 +156,7 @@ impl Results {
                 models: std::collections::BTreeMap::new(),
                 environment: String::new(),
                 baseline: None,
+                inconclusive: OnInconclusive::default(),
                 error: Some(error.clone()),
                 tests: Vec::new(),
                 cases: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use difftest_core::baseline::BaselineInfo;
 use difftest_core::digest::Digest;
 use difftest_core::event::{Conclusion, ErrorInfo, Origin, PromptOrigin, Verdict};
-use difftest_core::gate::GateResult;
+use difftest_core::gate::{GateResult, OnInconclusive};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::key::{Action, Difference};
 use difftest_core::metric::{Detail, MetricError, MetricInfo};
@@ -86,6 +86,9 @@ pub struct SuiteResult {
     /// What its paired gates compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineInfo>,
+    /// What a test whose scores prove nothing does to the exit code; its verdict stays.
+    #[serde(default)]
+    pub inconclusive: OnInconclusive,
     /// Why none of its tests ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorInfo>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use difftest_core::gate::Gate;
+use difftest_core::gate::{Check, Gate, OnInconclusive};
 use difftest_core::metric::{Direction, MetricKind, MetricSource};
 use difftest_core::plan::Case;
 use difftest_core::suite::{MetricUse, PromptSource};
@@ -27,7 +27,13 @@ fn plan(cases: usize) -> SuitePlan {
         };
         (used, info)
     };
-    let gate = |of, min, max| Gate { metric: "clip_score".to_owned(), of, bound: Bound { min, max }, span: 0..0 };
+    let gate = |of, min, max| Gate {
+        metric: "clip_score".to_owned(),
+        of,
+        bound: Bound { min, max },
+        check: Check::Bound,
+        span: 0..0,
+    };
     let test = TestPlan {
         prompts: PromptSource::List(Vec::new()),
         name: "base".to_owned(),
@@ -65,6 +71,7 @@ fn plan(cases: usize) -> SuitePlan {
         file: "suites/smoke.toml".into(),
         model: ModelSpec::Diffusion("builtin:shapes".to_owned()),
         loras: Vec::new(),
+        inconclusive: OnInconclusive::Fail,
         tests: vec![test, broken],
         cases: (0..cases).map(case).collect(),
     }
