@@ -53,6 +53,26 @@ impl fmt::Display for Tier {
     }
 }
 
+/// A rectangle of pixels that is not compared: a clock, a watermark, an animated corner. What of it lies outside of the image is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Pixels to the left of it.
+    pub x: u32,
+    /// Rows above it.
+    pub y: u32,
+    /// Pixels per row of it.
+    pub width: u32,
+    /// Rows of it.
+    pub height: u32,
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} at {},{}", self.width, self.height, self.x, self.y)
+    }
+}
+
 /// What one tier says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TierResult {
@@ -64,6 +84,15 @@ pub struct TierResult {
     pub limit: f64,
     /// Whether it is.
     pub holds: bool,
+}
+
+impl TierResult {
+    /// Whether `value` is within `limit`; a value that is no number never is.
+    #[must_use]
+    pub fn new(tier: Tier, value: f64, limit: f64) -> Self {
+        let holds = if tier.higher_is_alike() { value >= limit } else { value <= limit };
+        Self { tier, value, limit, holds }
+    }
 }
 
 /// How an image stands to its baseline.

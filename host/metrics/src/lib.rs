@@ -10,6 +10,7 @@
 //! | [`clip_preprocess`] | an image as CLIP's vision tower wants it, as configured by `preprocessor_config.json` |
 //! | [`decode`] | PNG, JPEG and WebP files to pixels, within limits |
 //! | [`encode`] | pixels to PNG, the same bytes for the same pixels |
+//! | [`visual`] | an image beside its baseline: the tiers of visual regression, diff image and heat map |
 //! | [`memory`] | how a program keeps what one image frees for the next |
 
 pub mod clip_preprocess;
@@ -18,3 +19,4 @@ pub mod encode;
 pub mod luma;
 pub mod memory;
 pub mod resize;
+pub mod visual;

@@ -108,9 +108,18 @@ pub fn resize_part(
     let down = Taps::new(image.height(), size.1, rows, filter);
     let (width, height) = (across.spans.len() as u32, down.spans.len() as u32);
     let needed = down.inputs();
-    let wide = horizontal(image, &across, needed.clone());
+    let wide = horizontal::<3>(image.rgb8(), image.width(), &across, needed.clone());
     let tall = vertical(&wide, width as usize * 3, &down, needed.start);
     Image::new(width, height, tall)
+}
+
+/// One channel, such as luma, in rows of `from.0` bytes, at `to`: as `PIL.Image.resize(to, filter)` of mode `L`. No side is 0.
+pub(crate) fn resize_channel(channel: &[u8], from: (u32, u32), to: (u32, u32), filter: Filter) -> Vec<u8> {
+    let across = Taps::new(from.0, to.0, 0..to.0, filter);
+    let down = Taps::new(from.1, to.1, 0..to.1, filter);
+    let needed = down.inputs();
+    let wide = horizontal::<1>(channel, from.0, &across, needed.clone());
+    vertical(&wide, to.0 as usize, &down, needed.start)
 }
 
 /// Fixed-point bits: a byte times a weight below 2 fits an `i32` with room for the sum; a weight of one gives the byte back.
@@ -185,14 +194,14 @@ fn clip8(sum: i32) -> u8 {
     (sum >> BITS).clamp(0, 255) as u8
 }
 
-/// The given rows of the image with `taps` applied along them.
-fn horizontal(image: &Image, taps: &Taps, rows: Range<usize>) -> Vec<u8> {
-    let stride = image.width() as usize * 3;
-    let mut out = Vec::with_capacity(taps.spans.len() * 3 * rows.len());
-    for row in image.rgb8()[rows.start * stride..rows.end * stride].chunks_exact(stride) {
+/// The given rows, of `width` pixels of `CHANNELS` bytes, with `taps` applied along them.
+fn horizontal<const CHANNELS: usize>(bytes: &[u8], width: u32, taps: &Taps, rows: Range<usize>) -> Vec<u8> {
+    let stride = width as usize * CHANNELS;
+    let mut out = Vec::with_capacity(taps.spans.len() * CHANNELS * rows.len());
+    for row in bytes[rows.start * stride..rows.end * stride].chunks_exact(stride) {
         for (first, weights) in taps.iter() {
-            let mut sum = [HALF; 3];
-            for (pixel, &k) in row[first * 3..].chunks_exact(3).zip(weights) {
+            let mut sum = [HALF; CHANNELS];
+            for (pixel, &k) in row[first * CHANNELS..].as_chunks::<CHANNELS>().0.iter().zip(weights) {
                 for (sum, &p) in sum.iter_mut().zip(pixel) {
                     *sum += i32::from(p) * k;
                 }
