@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`atomic`] | a file that is there whole or not at all |
+//! | [`cache`] | what was computed before: images by content, scores by key, the last judgement of each case |
 //! | [`run_folder`] | one folder a run: images, the recorded event stream, `results.json` |
 //!
 //! A run's folder is `.difftest/runs/RUN/` under the working directory unless `--artifacts` names another:
@@ -15,4 +16,5 @@
 //! ```
 
 pub mod atomic;
+pub mod cache;
 pub mod run_folder;
