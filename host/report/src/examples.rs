@@ -4,12 +4,15 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{
     self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict,
 };
-use difftest_core::gate::{Bound, Check, Gate, OnInconclusive, Statistic, judge};
+use difftest_core::gate::{
+    Bound, Check, Decision, Evidence, Gate, GateResult, OnInconclusive, Rule, Statistic, judge,
+};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::key::Action;
 use difftest_core::metric::{
     Detail, Direction, MetricError, MetricInfo, MetricKind, MetricSource, PluginId, ReproducibilityClass, Score,
 };
+use difftest_core::visual::{ComparedImage, Comparison, Standing, Tier, TierResult};
 
 /// Prompts of the two tests' cases; the last one attacks the terminal.
 const PROMPTS: [&str; 3] =
@@ -292,4 +295,65 @@ pub(crate) fn not_loading() -> Vec<Event> {
     };
     let error = Event::SuiteError { suite: "smoke".to_owned(), error };
     vec![started, error, Event::RunFinished { conclusion: Conclusion::Error, seconds: 0.02 }]
+}
+
+/// A visual regression test with one image as before, one changed and one new, and a paired gate that has too few prompts to tell.
+pub(crate) fn evidence() -> Vec<Event> {
+    let mut events = start(3);
+    let compared = |standing, value: f64| Comparison {
+        standing,
+        baseline: "v1.0".to_owned(),
+        expected: (standing != Standing::New).then(|| ComparedImage {
+            path: "baselines/v1.0/cpu/smoke/base-p1-seed42.png".into(),
+            digest: Digest::of(b"expected"),
+            width: 64,
+            height: 64,
+        }),
+        tiers: match standing {
+            Standing::New => Vec::new(),
+            _ => vec![
+                TierResult { tier: Tier::Pixel, value: 1.0 - value, limit: 0.05, holds: value >= 0.95 },
+                TierResult { tier: Tier::Ssim, value, limit: 0.95, holds: value >= 0.95 },
+            ],
+        },
+        diff: (standing == Standing::Changed).then(|| "runs/019a7c/diff/1.png".into()),
+        heatmap: (standing == Standing::Changed).then(|| "runs/019a7c/heat/1.png".into()),
+    };
+    let standings = [(Standing::Same, 1.0), (Standing::Changed, 0.8125), (Standing::New, 0.0)];
+    for (case, (standing, value)) in standings.into_iter().enumerate() {
+        let outcome = Outcome::Ok(compared(standing, value));
+        events.extend([Event::CaseStarted { case }, image(case, &[])]);
+        events.push(Event::Compared { case, outcome, seconds: 0.002 });
+        events.extend([score(case, 0, 0.3), score(case, 1, 0.5), Event::CaseFinished { case }]);
+    }
+    events.push(Event::TestFinished { test: 0, verdict: Verdict::Fail, gates: Vec::new(), errors: Vec::new() });
+    for case in 3..6 {
+        events.extend(finished(case, 0.3, 0.5));
+    }
+    let gates = vec![GateResult {
+        metric: "clip_score".to_owned(),
+        of: Statistic::Mean,
+        bound: Bound { min: None, max: None },
+        value: Some(0.3),
+        scores: 3,
+        holds: false,
+        rule: Rule::NoWorseThanBaseline,
+        evidence: Some(Evidence {
+            decision: Decision::Inconclusive,
+            prompts: 3,
+            estimate: -0.004,
+            lower: Some(-0.0125),
+            upper: Some(0.0045),
+            limit: -0.01,
+            p: Some(0.25),
+            p_adjusted: Some(0.25),
+            baseline: Some(0.304),
+            detectable: Some(0.013),
+            prompts_needed: Some(7),
+            lost: vec![("p1".to_owned(), -0.011), ("p0".to_owned(), -0.002)],
+        }),
+    }];
+    events.push(Event::TestFinished { test: 1, verdict: Verdict::Inconclusive, gates, errors: Vec::new() });
+    events.extend(end(Conclusion::Failed));
+    events
 }

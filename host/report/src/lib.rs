@@ -6,15 +6,25 @@
 //! | module | for | in | out |
 //! |---|---|---|---|
 //! | [`json`] | programs | events | one JSON document, with a published schema |
+//! | [`junit`] | CI services | results | JUnit XML |
+//! | [`markdown`] | pull requests | results | Markdown within GitHub's limits |
+//! | [`github`] | people, beside the code | results | workflow commands |
+//! | [`findings`] | the three above | results | sentences |
 //! | [`terminal`] | people, live | events | lines and a progress bar on a writer |
 //! | [`list`] | both, before a run | plans | text or JSON |
 //!
 //! Whatever came from a suite, a plugin, a manifest or a file name passes through [`text::safe`] before it reaches a terminal.
 
+pub mod findings;
+pub mod github;
 pub mod json;
+pub mod junit;
 pub mod list;
+pub mod markdown;
 pub mod terminal;
 pub mod text;
 
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod files_tests;

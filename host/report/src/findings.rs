@@ -1,0 +1,193 @@
+//! What is to be said of a test in plain words: one place for the sentences that JUnit, Markdown and annotations share.
+//!
+//! Everything here is text without markup and without control characters. Who writes a format escapes it for that format.
+
+use difftest_core::event::Verdict;
+use difftest_core::gate::{Decision, Evidence, Rule};
+use difftest_core::metric::MetricKind;
+use difftest_core::visual::{Comparison, Standing, Tier};
+
+use crate::json::{CaseResult, GateRecord, SuiteResult, TestResult};
+use crate::text::{bound, compared, count, safe, score};
+
+/// How a verdict is called everywhere.
+#[must_use]
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Fail => "failed",
+        Verdict::Error => "error",
+        Verdict::NotRun => "not run",
+    }
+}
+
+/// What a gate compared and what came of it: `clip_score mean 0.241 < 0.250, short by 0.009 (12 scores)`.
+#[must_use]
+pub fn gate(test: &TestResult, gate: &GateRecord) -> String {
+    let result = &gate.result;
+    let set = test.metrics.iter().any(|info| info.name == result.metric && info.kind == MetricKind::Set);
+    let of = if set { "all images".to_owned() } else { result.of.to_string() };
+    let metric = safe(&result.metric);
+    if let Some(evidence) = &result.evidence {
+        return format!("{metric} {}: {}", rule(result.rule), evidence_text(evidence));
+    }
+    match result.value {
+        Some(value) => {
+            format!("{metric} {of} {} ({})", compared(value, &result.bound), count(result.scores, "score"))
+        }
+        None => format!("{metric} {of} {}: not judged, a score is missing", bound(&result.bound)),
+    }
+}
+
+/// A rule as suites write it.
+fn rule(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Bound => "bound",
+        Rule::Floor => "floor",
+        Rule::NoWorseThanBaseline => "no_worse_than_baseline",
+        Rule::Improved => "improved",
+        Rule::Rate => "rate",
+        Rule::Similar => "similar",
+    }
+}
+
+fn evidence_text(evidence: &Evidence) -> String {
+    let mut text = match evidence.decision {
+        Decision::Pass => "holds".to_owned(),
+        Decision::Fail => "does not hold".to_owned(),
+        Decision::Inconclusive => "cannot be told".to_owned(),
+    };
+    text += &format!(", {}", score(evidence.estimate));
+    if let (Some(lower), Some(upper)) = (evidence.lower, evidence.upper) {
+        text += &format!(" [{}, {}]", score(lower), score(upper));
+    }
+    text += &format!(" against {}, {}", score(evidence.limit), count(evidence.prompts, "prompt"));
+    match (evidence.p, evidence.p_adjusted) {
+        (Some(p), Some(adjusted)) => text += &format!(", p {} (Holm {})", score(p), score(adjusted)),
+        (Some(p), None) => text += &format!(", p {}", score(p)),
+        _ => {}
+    }
+    text
+}
+
+/// What so many prompts can show: `24 prompts show a difference of 0.012; 61 would show the margin`.
+#[must_use]
+pub fn power(evidence: &Evidence) -> Option<String> {
+    let shown = evidence.detectable?;
+    let mut text = format!("{} can show a difference of {}", count(evidence.prompts, "prompt"), score(shown));
+    if let Some(needed) = evidence.prompts_needed {
+        text += &format!("; {needed} are needed to show the margin");
+    }
+    Some(text)
+}
+
+/// How an image stands to its baseline: `changed: ssim 0.912 < 0.950, pixel 0.031 > 0.010`.
+#[must_use]
+pub fn comparison(comparison: &Comparison) -> String {
+    match comparison.standing {
+        Standing::Same => "as its baseline".to_owned(),
+        Standing::New => format!("new: baseline {} has no image of it", safe(&comparison.baseline)),
+        Standing::Changed => {
+            let broken: Vec<_> = comparison.tiers.iter().filter(|tier| !tier.holds).collect();
+            let said = broken.iter().map(|found| {
+                let sign = if found.tier.higher_is_alike() { '<' } else { '>' };
+                format!("{} {} {sign} {}", found.tier, tier_value(found.tier, found.value), score(found.limit))
+            });
+            let said: Vec<_> = said.collect();
+            if said.is_empty() {
+                "changed: its size is another".to_owned()
+            } else {
+                format!("changed: {}", said.join(", "))
+            }
+        }
+    }
+}
+
+fn tier_value(tier: Tier, value: f64) -> String {
+    match tier {
+        Tier::Bit | Tier::Phash => format!("{value}"),
+        Tier::Pixel | Tier::Ssim | Tier::Semantic => score(value),
+    }
+}
+
+/// The cases of a test that explain its verdict, the worst first: those farthest on the wrong side of a gate that does not hold, with
+/// the score; then those that changed against their baseline.
+#[must_use]
+pub fn worst<'r>(suite: &'r SuiteResult, test: &'r TestResult, most: usize) -> Vec<(&'r CaseResult, String)> {
+    let mut found: Vec<(&CaseResult, String)> = Vec::new();
+    for gate in test.gates.iter().filter(|gate| !gate.result.holds) {
+        let metric = &gate.result.metric;
+        let scored = suite.cases_of(test).filter_map(|case| {
+            let value = case.scores.iter().find(|score| score.metric == *metric)?.value?;
+            let margin = gate.result.bound.margin(value);
+            (margin < 0.0).then_some((margin, value, case))
+        });
+        let mut scored: Vec<_> = scored.collect();
+        scored.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, value, case) in scored {
+            if !found.iter().any(|(known, _)| known.id == case.id) {
+                found.push((case, format!("{} {}", safe(metric), score(value))));
+            }
+        }
+    }
+    for case in suite.cases_of(test) {
+        if let Some(compared) = case.comparison.as_ref().filter(|compared| compared.standing != Standing::Same)
+            && !found.iter().any(|(known, _)| known.id == case.id)
+        {
+            found.push((case, comparison(compared)));
+        }
+    }
+    found.truncate(most);
+    found
+}
+
+/// Why a test did not pass, a sentence a line; empty for one that did.
+#[must_use]
+pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    for error in &test.errors {
+        let place = error.case.as_deref().filter(|case| !error.message.contains(case));
+        let place = place.map(|case| format!("{}: ", safe(case))).unwrap_or_default();
+        let line = format!("{place}{}", safe(&error.message));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.extend(test.gates.iter().filter(|record| !record.result.holds).map(|record| gate(test, record)));
+    let standing = |wanted| {
+        let cases = suite.cases_of(test).filter_map(|case| case.comparison.as_ref());
+        cases.filter(|comparison| comparison.standing == wanted).count()
+    };
+    let (changed, new) = (standing(Standing::Changed), standing(Standing::New));
+    if changed > 0 {
+        lines.push(format!("{} changed against the baseline", count(changed, "image")));
+    }
+    if new > 0 {
+        lines.push(format!("{} without a baseline", count(new, "image")));
+    }
+    for record in &test.gates {
+        let lost = record.result.evidence.as_ref().map(|evidence| evidence.lost.as_slice()).unwrap_or_default();
+        if !record.result.holds && !lost.is_empty() {
+            let named = lost.iter().take(5).map(|(prompt, change)| format!("{} {}", safe(prompt), score(*change)));
+            lines.push(format!("lost most: {}", named.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    lines.extend(test.gates.iter().filter_map(|record| power(record.result.evidence.as_ref()?)));
+    if lines.is_empty() && test.verdict == Verdict::NotRun {
+        lines.push("cut short before all of its cases were done".to_owned());
+    }
+    lines
+}
+
+/// What to do next about a test that did not pass.
+#[must_use]
+pub fn next(suite: &SuiteResult, test: &TestResult) -> Option<String> {
+    let pending = suite
+        .cases_of(test)
+        .any(|case| case.comparison.as_ref().is_some_and(|comparison| comparison.standing != Standing::Same));
+    if pending {
+        return Some("look at the images with `difftest review`, and accept or reject them".to_owned());
+    }
+    test.errors.iter().find_map(|error| error.hint.clone())
+}
