@@ -2,6 +2,8 @@
 
 pub(crate) mod model;
 pub(crate) mod plugin;
+pub(crate) mod report;
+pub(crate) mod reports;
 
 use std::path::PathBuf;
 
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     /// Generate, score and judge: run suites.
     #[command(visible_alias = "r", after_help = RUN_HELP)]
     Run(Box<RunArgs>),
+    /// Run suites as CI does: nothing asks, plugins are pinned, baselines stay.
+    Ci(Box<report::CiArgs>),
     /// Print what `run` would do, without doing it.
     List(Box<ListArgs>),
     /// Write a commented first suite and a CI workflow.
@@ -140,9 +144,8 @@ pub(crate) struct RunArgs {
     /// Run again whenever a suite or a plugin changes, until Ctrl-C; models stay loaded.
     #[arg(long, help_heading = "Runner")]
     pub(crate) watch: bool,
-    /// Write the results as JSON to this file; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: reports::Reports,
     /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) artifacts: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! What the commands take from their surroundings: plugin folders, core counts, times and names of runs.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::CliError;
 
@@ -28,6 +29,20 @@ pub(crate) fn plugin_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError
 pub(crate) fn threads(asked: Option<u16>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     asked.map_or(cores, |asked| usize::from(asked).min(cores))
+}
+
+/// Set by `difftest ci`.
+static CI_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// From now on this is CI, whatever the environment says.
+pub(crate) fn behave_as_ci() {
+    CI_ASKED.store(true, Ordering::Relaxed);
+}
+
+/// Every CI service sets `CI`; people set it to `false` or `0` to switch such things off.
+pub(crate) fn in_ci() -> bool {
+    CI_ASKED.load(Ordering::Relaxed)
+        || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }
 
 /// When a run began and what it is called: `20261121-093000-4f1c2a`, which sorts by time.

@@ -2,13 +2,14 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::{env, fs, io};
+use std::{fs, io};
 
 use difftest_plugin::Registry;
 use difftest_plugin::lock::{FILE, Lock};
 use difftest_store::atomic;
 
 use crate::args::plugin::Pinning;
+use crate::environment;
 use crate::error::CliError;
 
 /// The largest lock that is read: some thousand plugins.
@@ -51,13 +52,8 @@ pub(crate) fn write(lock: &Lock) -> Result<(), CliError> {
 
 /// `registry`, kept to the lock where that was asked for, or where this is CI and nothing was asked for.
 pub(crate) fn keep(registry: Registry, asked: Pinning) -> Result<Registry, CliError> {
-    if asked.no_locked || !(asked.locked || in_ci()) {
+    if asked.no_locked || !(asked.locked || environment::in_ci()) {
         return Ok(registry);
     }
     Ok(registry.with_lock(read()?))
-}
-
-/// Every CI service sets `CI`; people set it to `false` or `0` to switch such things off.
-fn in_ci() -> bool {
-    env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     let mut ui = Ui::new(&args.global);
     let outcome = match args.command {
         Command::Run(args) => commands::run::run(&args, &mut ui),
+        Command::Ci(args) => commands::report::ci(&args, &mut ui),
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use difftest_report::terminal::Verbosity;
 
 use crate::args::{Color, Global};
+use crate::environment;
 use crate::error::CliError;
 
 /// What `--quiet` said, for threads that work without a [`Ui`].
@@ -56,13 +57,13 @@ impl Ui {
         match self.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => !set("NO_COLOR") && (set("FORCE_COLOR") || (terminal && !set("CI") && !dumb())),
+            Color::Auto => !set("NO_COLOR") && (set("FORCE_COLOR") || (terminal && !environment::in_ci() && !dumb())),
         }
     }
 
     /// Whether a person watches: then progress is drawn.
     pub(crate) fn interactive(&self) -> bool {
-        io::stderr().is_terminal() && std::env::var_os("CI").is_none() && !dumb() && self.verbosity != Verbosity::Quiet
+        io::stderr().is_terminal() && !environment::in_ci() && !dumb() && self.verbosity != Verbosity::Quiet
     }
 
     /// Prints data. A closed pipe is the reader's right, not an error; a full disk is one.

@@ -79,6 +79,12 @@ impl RunFolder {
         self.path.join(RESULTS)
     }
 
+    /// Where every event of the run is recorded.
+    #[must_use]
+    pub fn recording_path(&self) -> PathBuf {
+        self.path.join(RECORDING)
+    }
+
     /// The folder itself, absolute.
     #[must_use]
     pub fn path(&self) -> &Path {

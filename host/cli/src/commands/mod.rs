@@ -5,7 +5,10 @@ pub(crate) mod init;
 mod inputs;
 pub(crate) mod list;
 pub(crate) mod model;
+mod output;
 pub(crate) mod plugin;
+pub(crate) mod report;
+mod reports;
 pub(crate) mod run;
 pub(crate) mod runtime;
 

@@ -1,6 +1,5 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
-mod output;
 mod watch;
 
 use std::path::Path;
@@ -77,10 +76,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
-    let output = args.output.as_deref().filter(|output| *output != Path::new("-"));
-    if let Some(output) = output {
-        output::check(output, &plans)?;
-    }
+    args.reports.check(&plans)?;
     let suites: Vec<_> = plans
         .into_iter()
         .map(|Planned { suite, plan, models }| SuiteRun {
@@ -118,21 +114,12 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         results.fatal(error.clone());
         ui.error(&error.message, error.hint.as_deref());
     }
-    let json = results.to_json();
     let kept = folder.results_path();
-    let mut written = None;
-    let mut trouble = None;
-    for path in std::iter::once(kept.as_path()).chain(output) {
-        match atomic::write(path, json.as_bytes()) {
-            Ok(()) => written = Some(path),
-            Err(error) => trouble = Some(CliError::from(error)),
-        }
-    }
-    if args.output.is_some() && output.is_none() {
-        trouble = ui.data(&json).err().or(trouble);
-    }
-    if let Some(path) = written {
-        ui.note(&format!("     results {}", path.display()));
+    let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
+    let trouble = args.reports.write(&results, &folder.recording_path(), ui).err().or(trouble);
+    if trouble.is_none() {
+        let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
+        ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));
     }
     let mut exit = Exit::from(conclusion);
     if let Some(error) = trouble {

@@ -1,7 +1,7 @@
-//! Where `--output` may write: known before the run, not after an hour of work.
+//! Where reports may be written: known before the run, not after an hour of work.
 //!
-//! A slip of the keyboard must not cost a file: of what is there already, only results of an earlier run are replaced, and empty
-//! files. Nothing is written into the folder of a model.
+//! A slip of the keyboard must not cost a file: of what is there already, `--output` replaces only results of an earlier run and empty
+//! files, and no report replaces a suite. Nothing is written into the folder of a model.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,15 +14,18 @@ use serde::Deserialize;
 use crate::commands::Planned;
 use crate::error::CliError;
 
-/// Finds out whether results can be written to `output`, and that this takes nothing away.
-pub(super) fn check(output: &Path, plans: &[Planned]) -> Result<(), CliError> {
+/// Finds out whether a report can be written to `output`, as `flag` says, and that this takes nothing away: what is there has to be
+/// something that it `replaces`.
+pub(super) fn check(
+    flag: &str,
+    output: &Path,
+    plans: &[Planned],
+    replaces: impl Fn(&Path) -> bool,
+) -> Result<(), CliError> {
     let shown = output.display();
     let refuse = |what: String| CliError::new("write", what).hint("name another file, such as results.json");
     if let Some(model) = model_around(output, plans) {
-        return Err(refuse(format!(
-            "--output {shown} lies in the model folder {}, which is read only",
-            model.display()
-        )));
+        return Err(refuse(format!("{flag} {shown} lies in the model folder {}, which is read only", model.display())));
     }
     let Ok(metadata) = std::fs::metadata(output) else {
         atomic::write(output, b"")?;
@@ -31,25 +34,27 @@ pub(super) fn check(output: &Path, plans: &[Planned]) -> Result<(), CliError> {
     };
     if metadata.is_dir() {
         return Err(
-            CliError::new("write", format!("--output {shown} is a folder")).hint("name a file, such as results.json")
+            CliError::new("write", format!("{flag} {shown} is a folder")).hint("name a file, such as results.json")
         );
     }
     // a pipe or a device is written into, and keeps what it is
-    if !metadata.is_file() || metadata.len() == 0 || holds_results(output) {
+    if !metadata.is_file() || metadata.len() == 0 {
         return Ok(());
     }
     let real = output.canonicalize().ok();
     let is_suite = |planned: &Planned| planned.suite.path.canonicalize().ok() == real;
-    Err(if plans.iter().any(is_suite) {
-        refuse(format!("--output {shown} would replace the suite itself"))
-    } else {
-        refuse(format!("--output {shown} would replace a file that is not the results of an earlier run"))
-            .hint("name another file, such as results.json, or delete this one first")
-    })
+    if plans.iter().any(is_suite) {
+        return Err(refuse(format!("{flag} {shown} would replace the suite itself")));
+    }
+    if replaces(output) {
+        return Ok(());
+    }
+    Err(refuse(format!("{flag} {shown} would replace a file that is not the results of an earlier run"))
+        .hint("name another file, such as results.json, or delete this one first"))
 }
 
 /// Whether a file was written by `--output`.
-fn holds_results(path: &Path) -> bool {
+pub(super) fn holds_results(path: &Path) -> bool {
     /// What every version of [`Results`](difftest_report::json::Results) begins with.
     #[derive(Deserialize)]
     #[expect(dead_code, reason = "being there is what counts")]
