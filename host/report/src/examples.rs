@@ -4,9 +4,7 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{
     self, CaseInfo, Conclusion, ErrorInfo, Event, ImageRecord, Origin, Outcome, TestInfo, Verdict,
 };
-use difftest_core::gate::{
-    Bound, Check, Decision, Evidence, Gate, GateResult, OnInconclusive, Rule, Statistic, judge,
-};
+use difftest_core::gate::{Bound, Check, Decision, Evidence, Gate, GateResult, OnInconclusive, Rule, Statistic, judge};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
 use difftest_core::key::Action;
 use difftest_core::metric::{
@@ -345,12 +343,17 @@ pub(crate) fn evidence() -> Vec<Event> {
             lower: Some(-0.0125),
             upper: Some(0.0045),
             limit: -0.01,
+            at_least: true,
+            each: None,
             p: Some(0.25),
             p_adjusted: Some(0.25),
             baseline: Some(0.304),
             detectable: Some(0.013),
+            wanted: Some(0.01),
             prompts_needed: Some(7),
+            variance: None,
             lost: vec![("p1".to_owned(), -0.011), ("p0".to_owned(), -0.002)],
+            notes: vec!["two-sided 5 % is out of reach with fewer than 6 prompts".to_owned()],
         }),
     }];
     events.push(Event::TestFinished { test: 1, verdict: Verdict::Inconclusive, gates, errors: Vec::new() });

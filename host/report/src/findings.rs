@@ -62,7 +62,8 @@ fn evidence_text(evidence: &Evidence) -> String {
     if let (Some(lower), Some(upper)) = (evidence.lower, evidence.upper) {
         text += &format!(" [{}, {}]", score(lower), score(upper));
     }
-    text += &format!(" against {}, {}", score(evidence.limit), count(evidence.prompts, "prompt"));
+    let side = if evidence.at_least { "at least" } else { "at most" };
+    text += &format!(", wanted {side} {}, {}", score(evidence.limit), count(evidence.prompts, "prompt"));
     match (evidence.p, evidence.p_adjusted) {
         (Some(p), Some(adjusted)) => text += &format!(", p {} (Holm {})", score(p), score(adjusted)),
         (Some(p), None) => text += &format!(", p {}", score(p)),
@@ -77,7 +78,8 @@ pub fn power(evidence: &Evidence) -> Option<String> {
     let shown = evidence.detectable?;
     let mut text = format!("{} can show a difference of {}", count(evidence.prompts, "prompt"), score(shown));
     if let Some(needed) = evidence.prompts_needed {
-        text += &format!("; {needed} are needed to show the margin");
+        let wanted = evidence.wanted.map_or_else(|| "the margin".to_owned(), score);
+        text += &format!("; {needed} are needed for {wanted}");
     }
     Some(text)
 }
@@ -173,7 +175,9 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
             lines.push(format!("lost most: {}", named.collect::<Vec<_>>().join(", ")));
         }
     }
-    lines.extend(test.gates.iter().filter_map(|record| power(record.result.evidence.as_ref()?)));
+    let evidence = || test.gates.iter().filter_map(|record| record.result.evidence.as_ref());
+    lines.extend(evidence().filter_map(power));
+    lines.extend(evidence().flat_map(|evidence| &evidence.notes).map(|note| safe(note)));
     if lines.is_empty() && test.verdict == Verdict::NotRun {
         lines.push("cut short before all of its cases were done".to_owned());
     }
