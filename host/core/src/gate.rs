@@ -10,8 +10,8 @@
 //! | `statistic.rs` | the number that a plain threshold is about |
 //! | `judge.rs` | tests and suites: from scores to verdicts |
 //! | `interval.rs` | gates that are held against an interval over prompts |
-//! | `count.rs` | gates that count images |
 
+mod interval;
 mod judge;
 mod result;
 mod statistic;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Verdict;
 use crate::suite::Span;
 
-pub use judge::judge;
+pub use judge::{Against, CaseOf, Judged, MetricScores, TestScores, judge, judge_suite, no_baseline};
 pub use result::{Decision, Evidence, GateResult, Rule, Variance};
 pub use statistic::{NotAStatistic, Statistic};
 

@@ -15,6 +15,7 @@
 //! | [`suite`] | the suite file, parsed once, with spans |
 //! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
+//! | [`stats`] | what scores can prove: intervals, p-values, power |
 //! | [`event`] | the stream that every output is a fold over |
 //! | [`key`] | every input of a piece of work, and the digest that names it |
 //! | [`baseline`], [`visual`] | what a run is compared with, and what that comes to |
@@ -33,5 +34,6 @@ pub mod nearest;
 mod pairs;
 pub mod plan;
 pub mod select;
+pub mod stats;
 pub mod suite;
 pub mod visual;

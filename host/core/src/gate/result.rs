@@ -116,6 +116,31 @@ pub struct Evidence {
     pub notes: Vec<String>,
 }
 
+impl Default for Evidence {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self {
+            decision: Decision::Inconclusive,
+            prompts: 0,
+            estimate: 0.0,
+            lower: None,
+            upper: None,
+            limit: 0.0,
+            at_least: true,
+            each: None,
+            p: None,
+            p_adjusted: None,
+            baseline: None,
+            detectable: None,
+            wanted: None,
+            prompts_needed: None,
+            variance: None,
+            lost: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
