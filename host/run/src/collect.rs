@@ -1,10 +1,12 @@
 //! Puts the stages' messages in order, counts what each case still lacks, and judges a test when its last case is done and its
-//! images as a set are scored.
+//! images as a set are scored. Tests with a statistical gate are judged together, when nothing of the suite is left to do: how sure
+//! one of them has to be depends on how many there are.
 
 use difftest_core::event::{ErrorInfo, Event, ImageRecord, Outcome, Verdict};
+use difftest_core::gate::{Against, CaseOf, Judged, MetricScores, TestScores, judge_suite};
 use difftest_core::generate::GenerateError;
 use difftest_core::metric::{MetricError, MetricKind};
-use difftest_core::plan::SuitePlan;
+use difftest_core::plan::{Case, SuitePlan};
 
 use crate::stages::Message;
 
@@ -30,6 +32,9 @@ pub(crate) enum Next {
 /// The state of one suite's run.
 pub(crate) struct Collector<'a> {
     plan: &'a SuitePlan,
+    against: Against<'a>,
+    /// By test and metric: key of the exact metric.
+    keys: Vec<Vec<String>>,
     cases: Vec<CaseState>,
     tests: Vec<TestState>,
     fatal: Option<ErrorInfo>,
@@ -61,9 +66,12 @@ struct TestState {
 
 impl<'a> Collector<'a> {
     /// Nothing has happened yet. `broken[test]` are errors known before any case ran, such as a metric that cannot be loaded;
-    /// `ready(test)` and `sets(test)` how many metrics will look at each of its cases, and at all of them together.
+    /// `ready(test)` and `sets(test)` how many metrics will look at each of its cases, and at all of them together; `keys` by test and
+    /// metric the key of the exact metric.
     pub(crate) fn new(
         plan: &'a SuitePlan,
+        against: Against<'a>,
+        keys: Vec<Vec<String>>,
         broken: Vec<Vec<ErrorInfo>>,
         ready: impl Fn(usize) -> usize,
         sets: impl Fn(usize) -> usize,
@@ -84,7 +92,7 @@ impl<'a> Collector<'a> {
         for case in &plan.cases {
             tests[case.test].unfinished += 1;
         }
-        Self { plan, cases: cases.collect(), tests, fatal: None }
+        Self { plan, against, keys, cases: cases.collect(), tests, fatal: None }
     }
 
     /// Takes in one message and sends what follows from it.
@@ -135,7 +143,7 @@ impl<'a> Collector<'a> {
                 }
                 let done = state.sets_waiting == 0;
                 sink(Event::SetScored { test, metric, outcome, seconds, origin })?;
-                if done { self.judge(test, sink).map(Next::Judged) } else { Ok(Next::Nothing) }
+                if done { self.done(test, sink) } else { Ok(Next::Nothing) }
             }
             Message::Event(other) => sink(other).map(|()| Next::Nothing),
         }
@@ -151,14 +159,34 @@ impl<'a> Collector<'a> {
         Ok(!empty.is_empty())
     }
 
-    /// Judges every test that is not yet: those without cases, and those that were cut short.
+    /// Judges every test that is not yet: those without cases, those that were cut short, and together those with a statistical gate.
     pub(crate) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
+        let open = |collector: &Self, test: usize| !collector.tests[test].judged;
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for test in (0..self.tests.len()).filter(|&test| open(self, test)) {
+            let complete = self.tests[test].unfinished == 0 && self.tests[test].sets_waiting == 0;
+            if complete && self.is_statistical(test) { together.push(test) } else { alone.push(test) }
+        }
+        let mut verdicts = self.verdicts(&together).into_iter();
         for test in 0..self.tests.len() {
-            if !self.tests[test].judged {
+            if together.contains(&test) {
+                if let Some(judged) = verdicts.next() {
+                    self.tell(test, judged, sink)?;
+                }
+            } else if alone.contains(&test) {
                 self.judge(test, sink)?;
             }
         }
         self.fatal.take().map_or(Ok(()), Err)
+    }
+
+    fn is_statistical(&self, test: usize) -> bool {
+        self.plan.tests[test].gates.iter().any(|gate| gate.check.is_statistical())
+    }
+
+    /// A test that is done: judged now, or with the others at the end.
+    fn done(&mut self, test: usize, sink: &mut Sink<'_>) -> Result<Next, ErrorInfo> {
+        if self.is_statistical(test) { Ok(Next::Nothing) } else { self.judge(test, sink).map(Next::Judged) }
     }
 
     fn score(&mut self, case: usize, event: Event, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
@@ -188,7 +216,7 @@ impl<'a> Collector<'a> {
             return Ok(Next::Nothing);
         }
         if self.tests[test].sets_waiting == 0 {
-            return self.judge(test, sink).map(Next::Judged);
+            return self.done(test, sink);
         }
         let of_test = self.plan.cases.iter().zip(&mut self.cases).filter(|(case, _)| case.test == test);
         let images: Vec<Option<ImageRecord>> = of_test.map(|(_, state)| state.image.take()).collect();
@@ -207,30 +235,62 @@ impl<'a> Collector<'a> {
             hint: None,
             case: None,
         });
-        self.judge(test, sink).map(Next::Judged)
+        self.done(test, sink)
     }
 
     fn judge(&mut self, test: usize, sink: &mut Sink<'_>) -> Result<Verdict, ErrorInfo> {
-        let TestState { unfinished, sets_waiting, set_values, errors, judged } = &mut self.tests[test];
-        *judged = true;
-        let plan = &self.plan.tests[test];
-        let values = |metric: &str| -> Vec<Option<f64>> {
-            let index = plan.metrics.iter().position(|(wanted, _)| wanted.name == metric);
-            if let Some(index) = index.filter(|&index| plan.metrics[index].1.kind == MetricKind::Set) {
-                return vec![set_values[index]];
-            }
-            let cases =
-                self.plan.cases.iter().zip(&self.cases).filter(|(case, state)| case.test == test && state.finished);
-            cases.map(|(_, state)| index.and_then(|i| state.values[i])).collect()
-        };
-        let (mut verdict, gates) = difftest_core::gate::judge(&plan.gates, values);
-        if !errors.is_empty() {
-            verdict = Verdict::Error;
-        } else if *unfinished > 0 || *sets_waiting > 0 {
-            verdict = Verdict::NotRun;
+        let mut judged = self.verdicts(&[test]);
+        match judged.pop() {
+            Some(judged) => self.tell(test, judged, sink),
+            None => Ok(Verdict::NotRun),
         }
-        let errors = std::mem::take(errors);
-        sink(Event::TestFinished { test, verdict, gates, errors })?;
+    }
+
+    /// What `tests` come to, judged together.
+    fn verdicts(&self, tests: &[usize]) -> Vec<Judged> {
+        let scores: Vec<_> = tests.iter().map(|&test| self.scores(test)).collect();
+        judge_suite(&scores, &self.against)
+    }
+
+    /// What a test is judged by: its finished cases.
+    fn scores(&self, test: usize) -> TestScores<'a> {
+        let plan = &self.plan.tests[test];
+        let finished: Vec<(&'a Case, &CaseState)> = self
+            .plan
+            .cases
+            .iter()
+            .zip(&self.cases)
+            .filter(|(case, state)| case.test == test && state.finished)
+            .collect();
+        let metrics = plan.metrics.iter().enumerate().filter_map(|(index, (wanted, planned))| {
+            plan.gates.iter().find(|gate| gate.metric == wanted.name)?;
+            let values = match planned.kind {
+                MetricKind::Set => vec![self.tests[test].set_values[index]],
+                MetricKind::Image | MetricKind::Pair => finished.iter().map(|(_, state)| state.values[index]).collect(),
+            };
+            let key = self.keys[test][index].clone();
+            Some((wanted.name.as_str(), MetricScores { values, key }))
+        });
+        TestScores {
+            gates: &plan.gates,
+            metrics: metrics.collect(),
+            cases: finished.iter().map(|(case, _)| CaseOf { id: &case.id, prompt: &case.prompt.id }).collect(),
+        }
+    }
+
+    fn tell(&mut self, test: usize, judged: Judged, sink: &mut Sink<'_>) -> Result<Verdict, ErrorInfo> {
+        let state = &mut self.tests[test];
+        state.judged = true;
+        let mut errors = std::mem::take(&mut state.errors);
+        errors.extend(judged.errors);
+        let verdict = if !errors.is_empty() {
+            Verdict::Error
+        } else if state.unfinished > 0 || state.sets_waiting > 0 {
+            Verdict::NotRun
+        } else {
+            judged.verdict
+        };
+        sink(Event::TestFinished { test, verdict, gates: judged.gates, errors })?;
         Ok(verdict)
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
+use difftest_core::baseline::Baseline;
 use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::gate::{Against, OnInconclusive};
 use difftest_core::generate::GenerateError;
 use difftest_core::metric::AnyMetric;
 use difftest_core::plan::SuitePlan;
@@ -33,6 +35,8 @@ pub struct SuiteRun {
     pub folder: PathBuf,
     /// The models it declares.
     pub models: Arc<DeclaredModels>,
+    /// What its gates on a baseline compare with.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 /// How to run.
@@ -88,12 +92,14 @@ pub fn conduct(
 ) -> (Conclusion, Option<ErrorInfo>) {
     let began = Instant::now();
     let mut worst = None;
+    let mut inconclusive = OnInconclusive::default();
     let mut fatal = None;
     let root = folder.path().to_owned();
     {
         let mut sink = |event: Event| {
             match &event {
-                Event::TestFinished { verdict, .. } => worst = worst.max(Some(*verdict)),
+                Event::SuiteStarted { inconclusive: policy, .. } => inconclusive = *policy,
+                Event::TestFinished { verdict, .. } => worst = worst.max(Some(inconclusive.counted(*verdict))),
                 Event::SuiteError { .. } => worst = worst.max(Some(Verdict::Error)),
                 _ => {}
             }
@@ -191,14 +197,16 @@ fn run_suite(
     for (test, error) in &loaded.broken {
         errors[*test].push(from_metric(error, None));
     }
+    let environment = loaded.generator.info().environment_class();
+    let keys = describe::keys(plan, &loaded);
     sink(Event::SuiteStarted {
         suite: plan.suite.clone(),
         file: Some(plan.file.clone()),
         digest: suite.digest,
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),
-        environment: loaded.generator.info().environment_class(),
-        baseline: None,
+        environment: environment.clone(),
+        baseline: suite.baseline.as_ref().map(|baseline| baseline.info.clone()),
         inconclusive: plan.inconclusive,
         tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),
@@ -217,7 +225,8 @@ fn run_suite(
     let is_set = |metric: &&AnyMetric| matches!(metric, AnyMetric::Set(_));
     let ready = |test: usize| metrics[test].iter().flatten().filter(|metric| !is_set(metric)).count();
     let sets = |test: usize| metrics[test].iter().flatten().filter(is_set).count();
-    let mut collector = Collector::new(plan, errors, ready, sets);
+    let against = Against { baseline: suite.baseline.as_deref(), environment: &environment };
+    let mut collector = Collector::new(plan, against, keys, errors, ready, sets);
     if collector.judge_without_cases(sink)? && options.fail_fast {
         cancel.no_new_cases();
     }

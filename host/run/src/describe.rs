@@ -6,9 +6,9 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{CaseInfo, ErrorInfo, TestInfo};
 use difftest_core::generate::Generator;
 use difftest_core::key::Action;
-use difftest_core::metric::{MetricSource, ReproducibilityClass};
+use difftest_core::metric::{AnyMetric, MetricSource, ReproducibilityClass, metric_key};
 use difftest_core::model::Models as _;
-use difftest_core::plan::SuitePlan;
+use difftest_core::plan::{SuitePlan, TestPlan};
 use serde_json::Value;
 
 use crate::conduct::SuiteRun;
@@ -67,6 +67,19 @@ pub(crate) fn tests(
         },
     );
     infos.collect()
+}
+
+/// By test and metric, the key of the exact metric as it was loaded.
+pub(crate) fn keys(plan: &SuitePlan, loaded: &Loaded) -> Vec<Vec<String>> {
+    let of_test = |(test, loaded): (&TestPlan, &Vec<Option<AnyMetric>>)| {
+        let metrics = test.metrics.iter().zip(loaded);
+        metrics
+            .map(|((wanted, planned), loaded)| {
+                metric_key(loaded.as_ref().map_or(planned, AnyMetric::info), &wanted.config)
+            })
+            .collect()
+    };
+    plan.tests.iter().zip(&loaded.metrics).map(of_test).collect()
 }
 
 /// The models that a suite declares, where one of its metrics may have asked them.

@@ -84,6 +84,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
             models,
             plan,
+            baseline: None,
         })
         .collect();
     let (run, started) = environment::run_name();
