@@ -144,11 +144,20 @@ pub(crate) struct RunArgs {
     /// Run again whenever a suite or a plugin changes, until Ctrl-C; models stay loaded.
     #[arg(long, help_heading = "Runner")]
     pub(crate) watch: bool,
+    /// Name this run, for `difftest history` and `difftest compare`: `main`, `candidate`, ...
+    #[arg(long, value_name = "NAME", value_parser = label, help_heading = "Output")]
+    pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) reports: reports::Reports,
     /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) artifacts: Option<PathBuf>,
+}
+
+/// A label stands in one line of a terminal and of a table.
+fn label(text: &str) -> Result<String, &'static str> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= 80 && !text.chars().any(char::is_control);
+    if fits { Ok(text.trim().to_owned()) } else { Err("a label is 1 to 80 characters of one line") }
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! What the commands take from their surroundings: plugin folders, core counts, times and names of runs.
+//! What the commands take from their surroundings: plugin folders and core counts.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,12 +43,4 @@ pub(crate) fn behave_as_ci() {
 pub(crate) fn in_ci() -> bool {
     CI_ASKED.load(Ordering::Relaxed)
         || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
-}
-
-/// When a run began and what it is called: `20261121-093000-4f1c2a`, which sorts by time.
-pub(crate) fn run_name() -> (String, String) {
-    let now = jiff::Timestamp::now();
-    let unique = uuid::Uuid::now_v7().simple().to_string();
-    let name = format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &unique[unique.len() - 6..]);
-    (name, now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

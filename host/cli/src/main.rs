@@ -8,6 +8,8 @@ mod environment;
 mod error;
 mod lock_file;
 mod models;
+mod recorded;
+mod run_name;
 mod suites;
 mod ui;
 

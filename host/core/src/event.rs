@@ -44,6 +44,12 @@ pub enum Event {
         suites: usize,
         /// How many cases follow, over all suites.
         cases: usize,
+        /// The commit that was checked out where it ran, in hex; `None` outside of a git checkout.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+        /// What the user calls it, such as `candidate`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
     },
     /// A suite begins; its generator is loaded.
     SuiteStarted {

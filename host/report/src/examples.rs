@@ -93,6 +93,8 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         folder: "runs/019a7c".into(),
         suites: 1,
         cases: 2 * per_test,
+        commit: None,
+        label: None,
     };
     let digest = Digest::of(b"suite");
     let cases = cases.collect();

@@ -46,6 +46,10 @@ pub struct Options {
     pub run: String,
     /// When it began, RFC 3339.
     pub started: String,
+    /// The commit that is checked out, where one is.
+    pub commit: Option<String>,
+    /// What the user calls it.
+    pub label: Option<String>,
     /// Threads for generating, encoding and scoring each.
     pub jobs: usize,
     /// Images a lane makes in one go.
@@ -118,6 +122,8 @@ pub fn conduct(
             folder: root.clone(),
             suites: suites.len(),
             cases: suites.iter().map(|s| s.plan.cases.len()).sum(),
+            commit: options.commit.clone(),
+            label: options.label.clone(),
         };
         let mut go_on = sink(started);
         for suite in by_model(suites) {

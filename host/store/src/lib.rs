@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`atomic`] | a file that is there whole or not at all |
 //! | [`cache`] | what was computed before: images by content, scores by key, the last judgement of each case |
+//! | [`checkout`] | which commit of the user's project is checked out |
+//! | [`events`] | the recording of a run, read again |
+//! | [`runs`] | the runs of a project, found by name |
 //! | [`run_folder`] | one folder a run: images, the recorded event stream, `results.json` |
 //!
 //! A run's folder is `.difftest/runs/RUN/` under the working directory unless `--artifacts` names another:
@@ -17,4 +20,7 @@
 
 pub mod atomic;
 pub mod cache;
+pub mod checkout;
+pub mod events;
 pub mod run_folder;
+pub mod runs;

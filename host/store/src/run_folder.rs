@@ -11,7 +11,7 @@ use crate::atomic::{self, WriteError};
 /// Where runs go when `--artifacts` is not given, under the working directory.
 pub const DEFAULT_ROOT: &str = ".difftest";
 
-const RECORDING: &str = "events.jsonl";
+pub(crate) const RECORDING: &str = "events.jsonl";
 const RESULTS: &str = "results.json";
 const IMAGES: &str = "images";
 

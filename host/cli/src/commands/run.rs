@@ -24,6 +24,7 @@ use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::lock_file;
 use crate::models::Finder;
+use crate::run_name::{self, RunName};
 use crate::ui::Ui;
 
 /// Shared with the signal handler.
@@ -87,13 +88,21 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             baseline: None,
         })
         .collect();
-    let (run, started) = environment::run_name();
+    let RunName { name: run, started } = run_name::next(ui);
     let mut folder = match &args.artifacts {
         Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(&run)?,
     };
     let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion);
-    let options = Options { run, started, jobs, batch: args.batch.into(), fail_fast: args.fail_fast };
+    let options = Options {
+        run,
+        started,
+        commit: difftest_store::checkout::commit(Path::new(".")),
+        label: args.label.clone(),
+        jobs,
+        batch: args.batch.into(),
+        fail_fast: args.fail_fast,
+    };
 
     let mut results = Results::default();
     let mut terminal = Terminal::new(

@@ -20,6 +20,8 @@ impl Default for Results {
             run: String::new(),
             started: String::new(),
             folder: String::new(),
+            commit: None,
+            label: None,
             conclusion: None,
             exit_code: None,
             seconds: None,
@@ -34,11 +36,13 @@ impl Results {
     /// Takes in the next event of a run.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { difftest, run, started, folder, .. } => {
+            Event::RunStarted { difftest, run, started, folder, commit, label, .. } => {
                 self.difftest.clone_from(difftest);
                 self.run.clone_from(run);
                 self.started.clone_from(started);
                 self.folder = folder.to_string_lossy().into_owned();
+                self.commit.clone_from(commit);
+                self.label.clone_from(label);
             }
             Event::SuiteStarted {
                 suite,
@@ -128,6 +132,14 @@ impl Results {
                 self.seconds = Some(*seconds);
             }
         }
+    }
+
+    /// The results of a whole run, or of as much of it as there is.
+    #[must_use]
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut results = Self::default();
+        events.into_iter().for_each(|event| results.apply(event));
+        results
     }
 
     /// Notes what ended the run early: it has no event of its own, since a recording may be what failed.

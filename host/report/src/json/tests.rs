@@ -112,10 +112,7 @@ fn margins_say_by_how_much() {
 fn a_document_reads_back() {
     let results = fold(&examples::erring());
     let read: Results = serde_json::from_str(&results.to_json()).unwrap();
-    // Only reading rounds: serde_json reads the last bit of some numbers differently. Writing is exact.
-    assert_eq!(read.suites[0].cases[3].id, results.suites[0].cases[3].id);
-    assert_eq!(read.suites[0].generator, results.suites[0].generator);
-    assert_eq!(read.suites[0].tests[1].metrics, results.suites[0].tests[1].metrics);
+    assert_eq!(read, results);
 }
 
 #[test]

@@ -33,6 +33,12 @@ pub struct Results {
     pub started: String,
     /// The folder with its images.
     pub folder: String,
+    /// The commit that was checked out where it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What the user calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// How it ended; `null` while it runs, or when it was killed.
     pub conclusion: Option<Conclusion>,
     /// What the process ends with: 0 passed, 1 failed, 2 error, 130 interrupted.
