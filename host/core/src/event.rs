@@ -216,6 +216,9 @@ pub struct TestInfo {
     pub generation: BTreeMap<String, Value>,
     /// How many cases it has.
     pub cases: usize,
+    /// How many it has over all shards, where only some of them are in this run: then `difftest merge` judges it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_of: Option<usize>,
 }
 
 /// The plugin that made a test's prompts, and what it was asked.
@@ -307,7 +310,7 @@ pub enum Verdict {
     Fail,
     /// Something could not be computed. Never a pass, never a score of 0.
     Error,
-    /// Interrupted or stopped by `-x` before all its cases were done.
+    /// Interrupted or stopped by `-x` before all its cases were done; or the others of its cases are in other shards.
     NotRun,
 }
 

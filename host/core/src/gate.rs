@@ -27,7 +27,7 @@ pub use result::{Decision, Evidence, GateResult, Rule, Variance};
 pub use statistic::{NotAStatistic, Statistic};
 
 /// What the scores of one metric over one test must satisfy.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// The metric's name.
     pub metric: String,

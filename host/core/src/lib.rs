@@ -14,6 +14,7 @@
 //! | [`model`] | what a plugin may ask of a model that the suite declares |
 //! | [`suite`] | the suite file, parsed once, with spans |
 //! | [`plan`], [`select`] | every case with all of its inputs, and the `-k` language over their names |
+//! | [`shard`] | how a plan is divided over machines, and the digest that pins it |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
 //! | [`stats`] | what scores can prove: intervals, p-values, power |
 //! | [`event`] | the stream that every output is a fold over |
@@ -34,6 +35,7 @@ pub mod nearest;
 mod pairs;
 pub mod plan;
 pub mod select;
+pub mod shard;
 pub mod stats;
 pub mod suite;
 pub mod visual;

@@ -6,6 +6,7 @@
 
 mod expand;
 mod gates;
+mod retain;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +61,8 @@ pub struct TestPlan {
     /// mistake in the suite and so a `SuiteError`): left out of `metrics`, `gates` and the cases. The test's verdict will be an error
     /// that says so, while its other metrics and the other tests keep their results. Each different one is there once.
     pub refused: Vec<MetricError>,
+    /// How many cases the test has over all shards, where this plan has only some of them ([`SuitePlan::keep_shard`]).
+    pub split_of: Option<usize>,
 }
 
 /// One prompt x one seed of one test: one image.

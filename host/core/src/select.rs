@@ -111,26 +111,11 @@ impl SuitePlan {
     /// cases are renumbered. A test that keeps some of its cases is judged over those alone. A test whose prompts were refused has no
     /// cases to ask; it stays when its own name, `suite::test`, is selected.
     pub fn select(&mut self, expression: &Expression) {
-        let mut planned = vec![false; self.tests.len()];
-        self.cases.iter().for_each(|case| planned[case.test] = true);
-        self.cases.retain(|case| expression.matches(&case.id));
-        let mut kept = vec![false; self.tests.len()];
-        self.cases.iter().for_each(|case| kept[case.test] = true);
-        for (index, test) in self.tests.iter().enumerate().filter(|&(index, _)| !planned[index]) {
-            kept[index] = expression.matches(&format!("{}::{}", self.suite, test.name));
-        }
-        let mut count = 0;
-        let renumbered: Vec<usize> = kept
-            .iter()
-            .map(|&kept| {
-                let index = count;
-                count += usize::from(kept);
-                index
-            })
-            .collect();
-        let mut kept = kept.into_iter();
-        self.tests.retain(|_| kept.next().unwrap_or(false));
-        self.cases.iter_mut().for_each(|case| case.test = renumbered[case.test]);
+        let suite = self.suite.clone();
+        self.retain(
+            |_, case| expression.matches(&case.id),
+            |test| expression.matches(&format!("{suite}::{}", test.name)),
+        );
     }
 }
 

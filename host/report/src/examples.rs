@@ -54,6 +54,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
         configs: std::collections::BTreeMap::new(),
         generation: std::collections::BTreeMap::new(),
         cases: per_test,
+        split_of: None,
     });
     let cases = (0..2 * per_test).map(|index| {
         let (test, place) = (index / per_test, index % per_test);

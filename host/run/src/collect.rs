@@ -282,15 +282,19 @@ impl<'a> Collector<'a> {
         let state = &mut self.tests[test];
         state.judged = true;
         let mut errors = std::mem::take(&mut state.errors);
-        errors.extend(judged.errors);
+        // What other shards have of a test is not known here, and the merge judges it. Its errors are told at once.
+        let split = self.plan.tests[test].split_of.is_some();
+        let Judged { verdict, gates, errors: of_gates } =
+            if split { Judged { verdict: Verdict::NotRun, gates: Vec::new(), errors: Vec::new() } } else { judged };
+        errors.extend(of_gates);
         let verdict = if !errors.is_empty() {
             Verdict::Error
         } else if state.unfinished > 0 || state.sets_waiting > 0 {
             Verdict::NotRun
         } else {
-            judged.verdict
+            verdict
         };
-        sink(Event::TestFinished { test, verdict, gates: judged.gates, errors })?;
+        sink(Event::TestFinished { test, verdict, gates, errors })?;
         Ok(verdict)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use difftest_core::baseline::Baseline;
 use difftest_core::digest::Digest;
-use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::event::{self, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
 use difftest_core::gate::{Against, OnInconclusive};
 use difftest_core::generate::GenerateError;
 use difftest_core::metric::AnyMetric;
@@ -98,11 +98,19 @@ pub fn conduct(
     let mut worst = None;
     let mut inconclusive = OnInconclusive::default();
     let mut fatal = None;
+    // Which tests of the running suite are in other shards too: for their verdict the merge is asked, not this run.
+    let mut split = Vec::new();
     let root = folder.path().to_owned();
     {
         let mut sink = |event: Event| {
             match &event {
-                Event::SuiteStarted { inconclusive: policy, .. } => inconclusive = *policy,
+                Event::SuiteStarted { inconclusive: policy, tests, .. } => {
+                    inconclusive = *policy;
+                    split = tests.iter().map(|test: &TestInfo| test.split_of.is_some()).collect();
+                }
+                Event::TestFinished { test, verdict: Verdict::NotRun, .. } if split.get(*test) == Some(&true) => {
+                    worst = worst.max(Some(Verdict::Pass));
+                }
                 Event::TestFinished { verdict, .. } => worst = worst.max(Some(inconclusive.counted(*verdict))),
                 Event::SuiteError { .. } => worst = worst.max(Some(Verdict::Error)),
                 _ => {}
@@ -140,6 +148,8 @@ pub fn conduct(
         _ if cancel.interrupted() => Conclusion::Interrupted,
         Some(Verdict::Error) => Conclusion::Error,
         Some(Verdict::Fail | Verdict::Inconclusive | Verdict::NotRun) => Conclusion::Failed,
+        // More shards than cases: this one has nothing to do.
+        None if suites.is_empty() => Conclusion::Passed,
         // A run without a single verdict has shown nothing.
         None => Conclusion::Error,
         Some(Verdict::Pass) => Conclusion::Passed,
@@ -158,7 +168,8 @@ pub fn conduct(
 }
 
 /// Suites on the same model one after another, for only one model stays loaded; otherwise in their order.
-fn by_model(suites: &[SuiteRun]) -> Vec<&SuiteRun> {
+#[must_use]
+pub fn by_model(suites: &[SuiteRun]) -> Vec<&SuiteRun> {
     let place = |suite: &SuiteRun| match &suite.plan.model {
         ModelSpec::Diffusion(reference) => load::place(reference, &suite.folder),
         ModelSpec::Images { folder, .. } => suite.folder.join(folder),

@@ -64,6 +64,7 @@ pub(crate) fn tests(
                 .collect(),
             generation,
             cases,
+            split_of: test.split_of,
         },
     );
     infos.collect()

@@ -102,6 +102,7 @@ impl Expansion<'_> {
             reference: test.reference.clone(),
             gates,
             refused,
+            split_of: None,
         }
     }
 

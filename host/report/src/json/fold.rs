@@ -254,6 +254,7 @@ fn planned_test(info: &TestInfo) -> TestResult {
         scores: Vec::new(),
         configs: info.configs.clone(),
         generation: info.generation.clone(),
+        split_of: info.split_of,
         gates: Vec::new(),
         errors: Vec::new(),
     }

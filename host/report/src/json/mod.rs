@@ -5,6 +5,7 @@
 //! Numbers are exact: what is read back is the `f64` that was measured.
 
 mod fold;
+mod stable;
 mod types;
 
 #[cfg(test)]

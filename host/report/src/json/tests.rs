@@ -128,3 +128,35 @@ fn events_about_nothing_known_change_nothing() {
     assert_eq!(fold(&events), before);
     assert_eq!(fold(&stray), Results::default());
 }
+
+#[test]
+fn stable_results_do_not_tell_when_or_where_they_came_about() {
+    let mut again = examples::erring();
+    for event in &mut again {
+        match event {
+            Event::RunStarted { run, started, folder, .. } => {
+                (*run, *started, *folder) = ("other".into(), "2030-01-01T00:00:00Z".into(), "/elsewhere".into());
+            }
+            Event::SuiteStarted { generator, cases, .. } => {
+                generator.environment.push(("threads".into(), "64".into()));
+                cases[0].action = difftest_core::key::Action::Reuse;
+            }
+            Event::Generated { seconds, origin, outcome, .. } => {
+                (*seconds, *origin) = (99.0, Origin::Cached);
+                if let Outcome::Ok(image) = outcome {
+                    image.path = "/elsewhere/image.png".into();
+                }
+            }
+            Event::Scored { seconds, origin, .. } => (*seconds, *origin) = (99.0, Origin::Cached),
+            Event::TestFinished { errors, .. } => errors.reverse(),
+            Event::RunFinished { seconds, .. } => *seconds = 99.0,
+            _ => {}
+        }
+    }
+    let (one, other) = (fold(&examples::erring()), fold(&again));
+    assert_ne!(one.to_json(), other.to_json());
+    assert_eq!(one.stable().to_json(), other.stable().to_json());
+    assert_ne!(one.stable().to_json(), fold(&examples::interrupted()).stable().to_json());
+    let read: Results = serde_json::from_str(&one.stable().to_json()).unwrap();
+    assert_eq!(read, one.stable());
+}

@@ -134,6 +134,9 @@ pub struct TestResult {
     /// Its settings with the model's own filled in, and what follows from them: scheduler, timesteps, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub generation: BTreeMap<String, Value>,
+    /// How many cases it has over all shards, where only some of them are in this run: `difftest merge` judges it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_of: Option<usize>,
     /// Its gates with what was found.
     pub gates: Vec<GateRecord>,
     /// What kept it from a verdict, worst first.

@@ -42,6 +42,7 @@ fn plan(cases: usize) -> SuitePlan {
         reference: None,
         gates: vec![gate(Statistic::Mean, Some(0.25), None), gate(Statistic::Percentile(10), Some(0.1), Some(0.9))],
         refused: Vec::new(),
+        split_of: None,
     };
     let refused =
         MetricError { kind: "panic".to_owned(), message: "plugin x\u{1b}[2J panicked".to_owned(), hint: None };
@@ -53,6 +54,7 @@ fn plan(cases: usize) -> SuitePlan {
         reference: None,
         gates: Vec::new(),
         refused: vec![refused],
+        split_of: None,
     };
     let settings = Arc::new(Settings { steps: Some(4), ..Settings::default() });
     let case = |i: usize| {

@@ -100,7 +100,13 @@ pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize,
     let name = paint.bold(&format!("{}::{}", safe(&suite.name), safe(&test.name)));
     // A pass that nothing could have kept from passing is not to look like one that was earned.
     let unjudged = test.verdict == Verdict::Pass && test.gates.is_empty();
-    let note = if unjudged { format!("({images}) no threshold: reported, not judged") } else { format!("({images})") };
+    let note = match test.split_of {
+        Some(all) if test.verdict == Verdict::NotRun => {
+            format!("({images} here, of {all}) judged by `difftest merge`")
+        }
+        _ if unjudged => format!("({images}) no threshold: reported, not judged"),
+        _ => format!("({images})"),
+    };
     let mut text = paint.line(test.verdict.into(), &format!("{time} {name} {}", paint.dim(&note)));
     for gate in &test.gates {
         text += &gate_lines(&judged, gate, width, paint);

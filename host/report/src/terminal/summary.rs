@@ -64,6 +64,7 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
 /// What the process ends with, in words. The run's own conclusion tells an error in it from one after it.
 pub(super) fn exit_line(results: &Results, code: u8, paint: Paint) -> String {
     let meaning = match code {
+        0 if split(results) => ": nothing failed here; `difftest merge` judges what is split over shards",
         0 => ": everything passed",
         1 => ": a test did not pass",
         2 if results.conclusion == Some(Conclusion::Error) => ": something could not be computed",
@@ -72,6 +73,11 @@ pub(super) fn exit_line(results: &Results, code: u8, paint: Paint) -> String {
         _ => "",
     };
     paint.below(&paint.dim(&format!("exit code {code}{meaning}")))
+}
+
+/// Whether a test has cases in other shards.
+fn split(results: &Results) -> bool {
+    results.suites.iter().flat_map(|suite| &suite.tests).any(|test| test.split_of.is_some())
 }
 
 /// `3 tests: 1 passed, 1 failed, 1 error · 12 images`.

@@ -1,0 +1,83 @@
+//! Results without what differs between two runs of the same work.
+//!
+//! What stays follows from the inputs alone: two runs of the same plan in the same class of environments give the same bytes, be it in
+//! one piece or in shards that were merged.
+
+use difftest_core::event::Origin;
+use difftest_core::key::Action;
+
+use super::types::{CaseResult, LogLine, Results, ScoreResult, SuiteResult, TestResult};
+
+/// What of a generator's environment is this machine's own, and neither part of the class of environments nor seen in an image.
+const OF_THE_MACHINE: [&str; 6] = ["cpu", "cpu-model", "lanes", "os", "provider-options", "threads"];
+
+impl Results {
+    /// A copy without times, names of runs, folders, what was found instead of being computed, and what the machine calls itself.
+    /// Images have the path that they would have in a run's folder, relative to it. Lists whose order depends on threads are sorted.
+    #[must_use]
+    pub fn stable(&self) -> Self {
+        let mut stable = self.clone();
+        stable.run.clear();
+        stable.started.clear();
+        stable.folder.clear();
+        stable.seconds = stable.seconds.map(|_| 0.0);
+        stable.suites.iter_mut().for_each(suite);
+        stable
+    }
+}
+
+fn suite(suite: &mut SuiteResult) {
+    if let Some(generator) = &mut suite.generator {
+        generator.environment.retain(|(name, _)| !OF_THE_MACHINE.contains(&name.as_str()));
+    }
+    suite.tests.iter_mut().for_each(test);
+    for (index, result) in suite.cases.iter_mut().enumerate() {
+        case(index, result);
+    }
+    logs(&mut suite.logs);
+}
+
+fn test(test: &mut TestResult) {
+    test.scores.iter_mut().for_each(score);
+    test.errors.sort_by(|a, b| {
+        let key = |error: &super::ErrorRecord| (error.case.clone(), error.kind.clone(), error.message.clone());
+        key(a).cmp(&key(b))
+    });
+}
+
+fn case(index: usize, case: &mut CaseResult) {
+    case.action = Action::default();
+    case.because = None;
+    case.origin = case.origin.map(|_| Origin::default());
+    case.seconds = case.seconds.map(|_| 0.0);
+    case.scores.iter_mut().for_each(score);
+    logs(&mut case.logs);
+    if let Some(image) = &mut case.image {
+        let extension = std::path::Path::new(&image.path).extension().unwrap_or_default().to_string_lossy();
+        image.path = format!("images/{index:04}.{extension}");
+    }
+    if let Some(comparison) = &mut case.comparison {
+        for path in [&mut comparison.diff, &mut comparison.heatmap].into_iter().flatten() {
+            *path = file_name(path);
+        }
+        if let Some(expected) = &mut comparison.expected {
+            expected.path = file_name(&expected.path);
+        }
+    }
+}
+
+fn score(score: &mut ScoreResult) {
+    score.seconds = 0.0;
+    score.origin = Origin::default();
+}
+
+/// What a plugin logs while it is loaded it logs once for every process.
+fn logs(lines: &mut Vec<LogLine>) {
+    let key = |line: &LogLine| (line.plugin.clone(), line.level.clone(), line.message.clone());
+    lines.sort_by_key(key);
+    lines.dedup();
+}
+
+fn file_name(path: &std::path::Path) -> std::path::PathBuf {
+    path.file_name().map(Into::into).unwrap_or_default()
+}
