@@ -114,6 +114,10 @@ pub struct Comparison {
     pub standing: Standing,
     /// Name of the baseline.
     pub baseline: String,
+    /// The baseline's folder, with a folder for each environment in it: where an accepted image goes. Relative to the working
+    /// directory of the run, unless the suite names an absolute one.
+    #[serde(default)]
+    pub folder: PathBuf,
     /// The baseline's image; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ComparedImage>,

@@ -7,6 +7,7 @@
 //! | [`checkout`] | which commit of the user's project is checked out |
 //! | [`events`] | the recording of a run, read again |
 //! | [`runs`] | the runs of a project, found by name |
+//! | [`baseline`] | accepted images and scores, in folders that are kept in version control |
 //! | [`run_folder`] | one folder a run: images, the recorded event stream, `results.json` |
 //!
 //! A run's folder is `.difftest/runs/RUN/` under the working directory unless `--artifacts` names another:
@@ -22,5 +23,6 @@ pub mod atomic;
 pub mod cache;
 pub mod checkout;
 pub mod events;
+pub mod baseline;
 pub mod run_folder;
 pub mod runs;

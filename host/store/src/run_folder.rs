@@ -119,7 +119,7 @@ pub fn image_path(root: &Path, suite: &str, case: usize, name: &str) -> PathBuf 
 }
 
 /// A name that every file system takes: other characters become `-`, runs of them one, and it ends after `limit`.
-fn file_name(text: &str, limit: usize) -> String {
+pub(crate) fn file_name(text: &str, limit: usize) -> String {
     let mut name = String::new();
     for c in text.chars() {
         let c = if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '=') { c } else { '-' };
