@@ -303,6 +303,7 @@ pub(crate) fn evidence() -> Vec<Event> {
     let mut events = start(3);
     let compared = |standing, value: f64| Comparison {
         standing,
+        folder: "baselines/v1.0".into(),
         baseline: "v1.0".to_owned(),
         expected: (standing != Standing::New).then(|| ComparedImage {
             path: "baselines/v1.0/cpu/smoke/base-p1-seed42.png".into(),

@@ -20,9 +20,9 @@
 //! ```
 
 pub mod atomic;
+pub mod baseline;
 pub mod cache;
 pub mod checkout;
 pub mod events;
-pub mod baseline;
 pub mod run_folder;
 pub mod runs;

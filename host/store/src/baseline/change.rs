@@ -224,10 +224,11 @@ impl Change {
         Ok(effect)
     }
 
-    /// Takes over the score of a set metric. Comes after the images of its test.
-    pub fn accept_set(&mut self, test: &str, metric: &str, score: BaselineScore) {
+    /// Takes over the score of a set metric; `images` is the [`set_digest`](super::set_digest) of those that it is the score of. It
+    /// is left out where the baseline has others for the test.
+    pub fn accept_set(&mut self, test: &str, metric: &str, score: BaselineScore, images: Digest) {
         let BaselineScore { value, metric: key } = score;
-        let score = SetScore { value, metric: key, images: self.manifest.set_digest(test) };
+        let score = SetScore { value, metric: key, images };
         let scores = self.manifest.sets.entry(test.to_owned()).or_default();
         self.changed |= scores.insert(metric.to_owned(), score.clone()) != Some(score);
     }

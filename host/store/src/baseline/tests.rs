@@ -215,9 +215,12 @@ fn a_set_score_goes_with_its_images() {
     change.accept(candidate("s::t[a,seed=1]", 1)).unwrap();
     change.accept(candidate("s::tt[a,seed=1]", 1)).unwrap();
     let score = BaselineScore { value: 0.5, metric: "k".into() };
-    change.accept_set("s::t", "diversity", score.clone());
+    let images = |level| set_digest([("s::t[a,seed=1]", grey(level).digest())]);
+    change.accept_set("s::t", "diversity", score.clone(), images(1));
+    change.accept_set("s::t", "other", score.clone(), images(2));
     let key = ("s::t".to_owned(), "diversity".to_owned());
-    assert_eq!(change.commit().unwrap().baseline().sets.get(&key), Some(&score));
+    let sets = change.commit().unwrap().baseline().sets;
+    assert_eq!((sets.get(&key), sets.len()), (Some(&score), 1), "not the score of other images");
     accept(&folder, &[("s::tt[a,seed=1]", 9)]);
     assert!(folder.read(ENVIRONMENT).unwrap().baseline().sets.contains_key(&key), "another test's image");
     accept(&folder, &[("s::t[a,seed=1]", 9)]);
