@@ -1,5 +1,6 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
+pub(crate) mod html;
 pub(crate) mod model;
 pub(crate) mod plugin;
 pub(crate) mod report;

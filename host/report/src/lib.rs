@@ -1,7 +1,8 @@
 //! What a person or a program sees of a plan and of a run.
 //!
 //! Every output is a fold over [`difftest_core::event::Event`]: it is told each event in order, keeps what it needs, and never asks
-//! the run anything. So a live run and a recorded one give the same outputs, and this crate depends on `core` alone.
+//! the run anything. So a live run and a recorded one give the same outputs, and this crate depends on `core` alone
+//! (and on the pixel arithmetic of `metrics`, for the page's thumbnails).
 //!
 //! | module | for | in | out |
 //! |---|---|---|---|
@@ -10,6 +11,7 @@
 //! | [`markdown`] | pull requests | results | Markdown within GitHub's limits |
 //! | [`github`] | people, beside the code | results | workflow commands |
 //! | [`findings`] | the three above | results | sentences |
+//! | [`html`] | people, later | results and the images they name | one self-contained page |
 //! | [`terminal`] | people, live | events | lines and a progress bar on a writer |
 //! | [`list`] | both, before a run | plans | text or JSON |
 //!
@@ -17,6 +19,7 @@
 
 pub mod findings;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod list;

@@ -55,13 +55,21 @@ fn reason(error: &io::Error) -> String {
 /// # Errors
 /// [`WriteError`] naming the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+/// As [`write`], with what `content` writes: for a file that need not be in memory as a whole.
+///
+/// # Errors
+/// [`WriteError`] naming the path, also where `content` gives up.
+pub fn write_with<T>(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, WriteError> {
     let fail = |source| WriteError::new("write", path, source);
     // Before links are followed: /dev/stdout leads to a pipe, which has no path.
     if let Ok(there) = fs::metadata(path)
         && !there.is_file()
         && !there.is_dir()
     {
-        return fs::OpenOptions::new().write(true).open(path).and_then(|mut open| open.write_all(bytes)).map_err(fail);
+        return fs::OpenOptions::new().write(true).open(path).and_then(|mut open| content(&mut open)).map_err(fail);
     }
     let followed;
     let path = if path.is_symlink() {
@@ -75,11 +83,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     if path.is_dir() {
         return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
     }
-    let mut file = tempfile::Builder::new().prefix(".difftest-").tempfile_in(folder).map_err(fail)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+    let file = tempfile::Builder::new().prefix(".difftest-").tempfile_in(folder).map_err(fail)?;
+    let mut buffered = io::BufWriter::new(file);
+    let written = content(&mut buffered).map_err(fail)?;
+    let file = buffered.into_inner().map_err(|e| fail(e.into_error()))?;
+    file.as_file().sync_all().map_err(fail)?;
     make_readable(file.as_file()).map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
+    Ok(written)
 }
 
 /// Temporary files are private to their owner; results are as readable as any other new file usually is.
@@ -107,6 +118,20 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn what_gives_up_in_the_middle_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("page.html");
+        write(&path, b"old").unwrap();
+        let error =
+            write_with(&path, |out| out.write_all(&[0; 100_000]).and(Err::<(), _>(io::Error::other("no more"))));
+        assert!(error.unwrap_err().to_string().ends_with("page.html: no more"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+        assert_eq!(write_with(&path, |out| out.write_all(b"new").map(|()| 3)).unwrap(), 3);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[cfg(unix)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::html::HtmlArgs;
+
 /// Which reports are written.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -23,6 +25,8 @@ pub(crate) struct Reports {
     /// GitHub's annotations beside the suite's lines, and its step summary. `auto`: where GITHUB_ACTIONS is set.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Github::Auto)]
     pub(crate) github: Github,
+    #[command(flatten)]
+    pub(crate) html: HtmlArgs,
 }
 
 /// Whether GitHub is spoken to.

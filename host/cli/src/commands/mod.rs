@@ -1,6 +1,7 @@
 //! One command per file: arguments in, an exit code or an error out.
 
 pub(crate) mod doctor;
+pub(crate) mod html;
 pub(crate) mod init;
 mod inputs;
 pub(crate) mod list;

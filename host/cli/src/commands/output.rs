@@ -1,7 +1,7 @@
 //! Where reports may be written: known before the run, not after an hour of work.
 //!
 //! A slip of the keyboard must not cost a file: of what is there already, `--output` replaces only results of an earlier run and empty
-//! files, and no report replaces a suite. Nothing is written into the folder of a model.
+//! files, `--html` only pages of one, and no report replaces a suite. Nothing is written into the folder of a model.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -23,7 +23,8 @@ pub(super) fn check(
     replaces: impl Fn(&Path) -> bool,
 ) -> Result<(), CliError> {
     let shown = output.display();
-    let refuse = |what: String| CliError::new("write", what).hint("name another file, such as results.json");
+    let example = if flag == "--html" { "report.html" } else { "results.json" };
+    let refuse = |what: String| CliError::new("write", what).hint(format!("name another file, such as {example}"));
     if let Some(model) = model_around(output, plans) {
         return Err(refuse(format!("{flag} {shown} lies in the model folder {}, which is read only", model.display())));
     }
@@ -33,9 +34,8 @@ pub(super) fn check(
             .map_err(|e| CliError::new("write", format!("cannot replace {shown}: {e}")));
     };
     if metadata.is_dir() {
-        return Err(
-            CliError::new("write", format!("{flag} {shown} is a folder")).hint("name a file, such as results.json")
-        );
+        return Err(CliError::new("write", format!("{flag} {shown} is a folder"))
+            .hint(format!("name a file, such as {example}")));
     }
     // a pipe or a device is written into, and keeps what it is
     if !metadata.is_file() || metadata.len() == 0 {
@@ -49,8 +49,8 @@ pub(super) fn check(
     if replaces(output) {
         return Ok(());
     }
-    Err(refuse(format!("{flag} {shown} would replace a file that is not the results of an earlier run"))
-        .hint("name another file, such as results.json, or delete this one first"))
+    Err(refuse(format!("{flag} {shown} would replace a file that is not of an earlier run"))
+        .hint(format!("name another file, such as {example}, or delete this one first")))
 }
 
 /// Whether a file was written by `--output`.

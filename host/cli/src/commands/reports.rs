@@ -3,13 +3,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use difftest_report::html::HtmlOptions;
 use difftest_report::json::Results;
 use difftest_report::{github, junit, markdown};
 use difftest_store::atomic;
 
 use crate::args::reports::{Github, Reports};
-use crate::commands::Planned;
-use crate::commands::output;
+use crate::commands::{Planned, html, output};
 use crate::error::CliError;
 use crate::ui::Ui;
 
@@ -23,6 +23,9 @@ impl Reports {
         if let Some(path) = file(self.output.as_deref()) {
             output::check("--output", path, plans, output::holds_results)?;
         }
+        if let Some(path) = self.html.html.as_deref() {
+            output::check("--html", path, plans, html::is_page)?;
+        }
         for (flag, path) in self.others() {
             output::check(flag, path, plans, |_| true)?;
         }
@@ -32,6 +35,7 @@ impl Reports {
                 .hint("name a file for one of them"));
         }
         let mut named: Vec<&Path> = self.others().map(|(_, path)| path).chain(file(self.output.as_deref())).collect();
+        named.extend(self.html.html.as_deref());
         named.sort();
         if let Some(twice) = named.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(CliError::new("usage", format!("two reports are to be written to {}", twice[0].display()))
@@ -48,6 +52,17 @@ impl Reports {
     /// Writes all of them. `recording` is the run's own file of events. Each is tried; the first error is told to the caller, the
     /// others here.
     pub(crate) fn write(&self, results: &Results, recording: &Path, ui: &mut Ui) -> Result<(), CliError> {
+        self.write_with(results, recording, HtmlOptions::default(), ui)
+    }
+
+    /// As [`Reports::write`], with what else is known for the HTML page; its budget is the one that was asked for.
+    pub(crate) fn write_with(
+        &self,
+        results: &Results,
+        recording: &Path,
+        page: HtmlOptions,
+        ui: &mut Ui,
+    ) -> Result<(), CliError> {
         let mut outcome = Ok(());
         let mut note = |done: Result<(), CliError>, ui: &mut Ui| match (done, &outcome) {
             (Err(error), Ok(())) => outcome = Err(error),
@@ -72,6 +87,10 @@ impl Reports {
                 CliError::new("write", format!("cannot read the recording {}: {error}", recording.display()))
             });
             note(events.and_then(|events| to(path, &events, ui)), ui);
+        }
+        if let Some(path) = &self.html.html {
+            let options = HtmlOptions { budget: self.html.html_budget, ..page };
+            note(html::write(results, &options, path, ui).map(drop), ui);
         }
         note(self.tell_github(results), ui);
         outcome

@@ -10,6 +10,7 @@ use difftest_core::digest::Digest;
 use difftest_core::event::Event;
 use difftest_diffusion::declared::Opened;
 use difftest_diffusion::session::{self, Device, Precision, UnknownPrecision};
+use difftest_report::html::HtmlOptions;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
@@ -126,7 +127,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     let kept = folder.results_path();
     let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
-    let trouble = args.reports.write(&results, &folder.recording_path(), ui).err().or(trouble);
+    let page = HtmlOptions { rerun: rerun(args), ..HtmlOptions::default() };
+    let trouble = args.reports.write_with(&results, &folder.recording_path(), page, ui).err().or(trouble);
     if trouble.is_none() {
         let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
         ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));

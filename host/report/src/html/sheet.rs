@@ -1,0 +1,66 @@
+//! The contact sheet of a test: prompts down, seeds across.
+
+use std::io::{self, Write};
+
+use super::markup::{Text, cut};
+use super::page;
+use super::pictures::{Pictures, Role};
+use super::view::{Group, View};
+use crate::text;
+
+/// A longer prompt is folded.
+const PROMPT: usize = 240;
+
+pub(super) fn write(view: &View<'_>, group: &Group<'_>, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
+    if group.cases.is_empty() {
+        return Ok(());
+    }
+    write!(out, "<div class=\"sheet\"><table><thead><tr><th scope=\"col\">prompt</th>")?;
+    for seed in &group.seeds {
+        write!(out, "<th scope=\"col\">seed {seed}</th>")?;
+    }
+    writeln!(out, "</tr></thead><tbody>")?;
+    for row in &group.rows {
+        write!(out, "<tr><th scope=\"row\">")?;
+        prompt(view.prompts[row.prompt], out)?;
+        write!(out, "</th>")?;
+        for cell in &row.cells {
+            write!(out, "<td>")?;
+            cell.iter().try_for_each(|&index| thumbnail(view, index, pictures, out))?;
+            write!(out, "</td>")?;
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</tbody></table></div>")
+}
+
+/// All of a prompt, whatever its length and direction.
+pub(super) fn prompt(prompt: &str, out: &mut dyn Write) -> io::Result<()> {
+    if prompt.chars().nth(PROMPT).is_none() {
+        return write!(out, "<bdi class=\"prompt\" dir=\"auto\">{}</bdi>", Text(prompt));
+    }
+    write!(
+        out,
+        "<details class=\"long\"><summary><bdi class=\"prompt\" dir=\"auto\">{}</bdi> <small>{} characters</small></summary>\
+         <bdi class=\"prompt\" dir=\"auto\">{}</bdi></details>",
+        Text(&cut(prompt, PROMPT)),
+        prompt.chars().count(),
+        Text(prompt)
+    )
+}
+
+fn thumbnail(view: &View<'_>, index: usize, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
+    let case = &view.cases[index];
+    let status = case.status;
+    write!(out, "<a class=\"thumb {}\" id=\"t{index}\" href=\"#c{index}\" data-case=\"{index}\">", status.word())?;
+    if case.result.image.is_some() {
+        page::picture(view, case, pictures.slot(index, Role::Thumbnail), Role::Thumbnail, out)?;
+    } else {
+        write!(out, "<span class=\"gone\"><b>no image</b></span>")?;
+    }
+    write!(out, "<span class=\"said\"><i>{}</i> {}", status.sign(), status.label())?;
+    if let Some(value) = case.result.scores.first().and_then(|score| score.value) {
+        write!(out, " <b>{}</b>", text::score(value))?;
+    }
+    write!(out, "</span></a>")
+}
