@@ -172,4 +172,6 @@ impl OnInconclusive {
 }
 
 #[cfg(test)]
+mod statistical_tests;
+#[cfg(test)]
 mod tests;
