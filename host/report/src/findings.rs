@@ -3,10 +3,11 @@
 //! Everything here is text without markup and without control characters. Who writes a format escapes it for that format.
 
 use difftest_core::event::Verdict;
-use difftest_core::gate::{Decision, Evidence, Rule};
+use difftest_core::gate::{Evidence, Rule};
 use difftest_core::metric::MetricKind;
 use difftest_core::visual::{Comparison, Standing, Tier};
 
+use crate::evidence;
 use crate::json::{CaseResult, GateRecord, SuiteResult, TestResult};
 use crate::text::{bound, compared, count, safe, score};
 
@@ -30,58 +31,25 @@ pub fn gate(test: &TestResult, gate: &GateRecord) -> String {
     let of = if set { "all images".to_owned() } else { result.of.to_string() };
     let metric = safe(&result.metric);
     if let Some(evidence) = &result.evidence {
-        return format!("{metric} {}: {}", rule(result.rule), evidence_text(evidence));
+        let found = evidence::found(result).unwrap_or_default();
+        return format!("{metric} {found} ({}{})", count(evidence.prompts, "prompt"), probability(evidence));
     }
     match result.value {
         Some(value) => {
             format!("{metric} {of} {} ({})", compared(value, &result.bound), count(result.scores, "score"))
         }
+        // A gate on a baseline has every score, and nothing to compare them with.
+        None if result.rule != Rule::Bound => format!("{metric} {of}: not judged"),
         None => format!("{metric} {of} {}: not judged, a score is missing", bound(&result.bound)),
     }
 }
 
-/// A rule as suites write it.
-fn rule(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Bound => "bound",
-        Rule::Floor => "floor",
-        Rule::NoWorseThanBaseline => "no_worse_than_baseline",
-        Rule::Improved => "improved",
-        Rule::Rate => "rate",
-        Rule::Similar => "similar",
-    }
-}
-
-fn evidence_text(evidence: &Evidence) -> String {
-    let mut text = match evidence.decision {
-        Decision::Pass => "holds".to_owned(),
-        Decision::Fail => "does not hold".to_owned(),
-        Decision::Inconclusive => "cannot be told".to_owned(),
-    };
-    text += &format!(", {}", score(evidence.estimate));
-    if let (Some(lower), Some(upper)) = (evidence.lower, evidence.upper) {
-        text += &format!(" [{}, {}]", score(lower), score(upper));
-    }
-    let side = if evidence.at_least { "at least" } else { "at most" };
-    text += &format!(", wanted {side} {}, {}", score(evidence.limit), count(evidence.prompts, "prompt"));
+fn probability(evidence: &Evidence) -> String {
     match (evidence.p, evidence.p_adjusted) {
-        (Some(p), Some(adjusted)) => text += &format!(", p {} (Holm {})", score(p), score(adjusted)),
-        (Some(p), None) => text += &format!(", p {}", score(p)),
-        _ => {}
+        (Some(p), Some(adjusted)) => format!(", p {}, Holm {}", score(p), score(adjusted)),
+        (Some(p), None) => format!(", p {}", score(p)),
+        _ => String::new(),
     }
-    text
-}
-
-/// What so many prompts can show: `24 prompts show a difference of 0.012; 61 would show the margin`.
-#[must_use]
-pub fn power(evidence: &Evidence) -> Option<String> {
-    let shown = evidence.detectable?;
-    let mut text = format!("{} can show a difference of {}", count(evidence.prompts, "prompt"), score(shown));
-    if let Some(needed) = evidence.prompts_needed {
-        let wanted = evidence.wanted.map_or_else(|| "the margin".to_owned(), score);
-        text += &format!("; {needed} are needed for {wanted}");
-    }
-    Some(text)
 }
 
 /// How an image stands to its baseline: `changed: ssim 0.912 < 0.950, pixel 0.031 > 0.010`.
@@ -122,7 +90,7 @@ pub fn worst<'r>(suite: &'r SuiteResult, test: &'r TestResult, most: usize) -> V
         let metric = &gate.result.metric;
         let scored = suite.cases_of(test).filter_map(|case| {
             let value = case.scores.iter().find(|score| score.metric == *metric)?.value?;
-            let margin = gate.result.bound.margin(value);
+            let margin = evidence::margin(&gate.result, value)?;
             (margin < 0.0).then_some((margin, value, case))
         });
         let mut scored: Vec<_> = scored.collect();
@@ -175,9 +143,9 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
             lines.push(format!("lost most: {}", named.collect::<Vec<_>>().join(", ")));
         }
     }
-    let evidence = || test.gates.iter().filter_map(|record| record.result.evidence.as_ref());
-    lines.extend(evidence().filter_map(power));
-    lines.extend(evidence().flat_map(|evidence| &evidence.notes).map(|note| safe(note)));
+    lines.extend(test.gates.iter().filter_map(|record| evidence::power(&record.result)));
+    let evidence = test.gates.iter().filter_map(|record| record.result.evidence.as_ref());
+    lines.extend(evidence.flat_map(|evidence| &evidence.notes).map(|note| safe(note)));
     if lines.is_empty() && test.verdict == Verdict::NotRun {
         lines.push("cut short before all of its cases were done".to_owned());
     }

@@ -139,7 +139,7 @@ fn properties(suite: &SuiteResult, test: &TestResult, case: &mut TestCase) {
     }
     for gate in &test.gates {
         case.add_property(Property::new(format!("gate:{}", gate.result.metric), findings::gate(test, gate)));
-        if let Some(power) = gate.result.evidence.as_ref().and_then(findings::power) {
+        if let Some(power) = crate::evidence::power(&gate.result) {
             case.add_property(Property::new(format!("power:{}", gate.result.metric), power));
         }
     }

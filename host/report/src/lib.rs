@@ -10,6 +10,7 @@
 //! | [`junit`] | CI services | results | JUnit XML |
 //! | [`markdown`] | pull requests | results | Markdown within GitHub's limits |
 //! | [`github`] | people, beside the code | results | workflow commands |
+//! | [`evidence`] | all of these | gates | what they ask, found and can show, in words |
 //! | [`findings`] | the three above | results | sentences |
 //! | [`html`] | people, later | results and the images they name | one self-contained page |
 //! | [`terminal`] | people, live | events | lines and a progress bar on a writer |
@@ -17,6 +18,7 @@
 //!
 //! Whatever came from a suite, a plugin, a manifest or a file name passes through [`text::safe`] before it reaches a terminal.
 
+pub mod evidence;
 pub mod findings;
 pub mod github;
 pub mod html;

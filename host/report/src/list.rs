@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use difftest_core::gate::{Bound, Statistic};
+use difftest_core::gate::{Bound, Check, Statistic};
 use difftest_core::generate::{LongPrompt, Prompt, Settings};
 use difftest_core::metric::{MetricError, MetricInfo};
 use difftest_core::plan::{SuitePlan, TestPlan};
@@ -11,7 +11,8 @@ use difftest_core::suite::{LoraUse, ModelSpec};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::text::{bound, count, safe, short};
+use crate::evidence;
+use crate::text::{count, safe, short};
 
 /// Version of the JSON form; goes up whenever a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
@@ -56,7 +57,7 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
 fn metrics(test: &TestPlan) -> String {
     let texts = test.metrics.iter().map(|(used, _)| {
         let gates = test.gates.iter().filter(|gate| gate.metric == used.name);
-        let gates: Vec<_> = gates.map(|gate| format!("{} {}", gate.of, bound(&gate.bound))).collect();
+        let gates: Vec<_> = gates.map(evidence::asked).collect();
         format!("{} {}", safe(&used.name), gates.join(" and ")).trim_end().to_owned()
     });
     texts.collect::<Vec<_>>().join(", ")
@@ -149,6 +150,12 @@ struct ListedGate<'a> {
     metric: &'a str,
     of: Statistic,
     bound: Bound,
+    #[serde(flatten, skip_serializing_if = "is_plain")]
+    check: Check,
+}
+
+fn is_plain(check: &Check) -> bool {
+    *check == Check::Bound
 }
 
 #[derive(Serialize)]
@@ -167,7 +174,7 @@ fn listed(plan: &SuitePlan) -> ListedSuite<'_> {
         gates: test
             .gates
             .iter()
-            .map(|gate| ListedGate { metric: &gate.metric, of: gate.of, bound: gate.bound })
+            .map(|gate| ListedGate { metric: &gate.metric, of: gate.of, bound: gate.bound, check: gate.check })
             .collect(),
         refused: &test.refused,
     });

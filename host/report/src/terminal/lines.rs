@@ -7,6 +7,7 @@ use difftest_core::gate::Statistic;
 use difftest_core::metric::MetricKind;
 
 use super::paint::{COLUMN, Paint, Status};
+use crate::evidence;
 use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
 use crate::text::{bound, brief, compared, count, safe, score, seconds_column, short};
 
@@ -135,23 +136,60 @@ fn gate_lines(judged: &Judged<'_>, gate: &GateRecord, width: usize, paint: Paint
     let Some(value) = result.value else {
         let wanted = if set { 1 } else { judged.cases.len() };
         let missing = wanted.saturating_sub(result.scores);
+        if missing == 0 {
+            // The scores are there, and what to compare them with is not: the errors below say why.
+            return paint.below(&paint.bad(&format!("{what}: not judged")));
+        }
         let line = format!("{what} {}: not judged, {} missing", bound(&result.bound), count(missing, "score"));
         return paint.below(&paint.bad(&line));
     };
     let class = info.map(|info| format!(", {}", info.class())).unwrap_or_default();
+    if result.evidence.is_some() {
+        return evidence_lines(judged, gate, &class, width, paint);
+    }
     let line = format!("{what} {} (n={}{class})", compared(value, &result.bound), result.scores);
     if result.holds {
         return paint.below(&line);
     }
     let mut text = paint.below(&paint.bad(&line));
     if judged.test.verdict == Verdict::Fail {
-        for (value, case) in judged.worst(gate) {
-            let prompt = short(&case.prompt.text, width.saturating_sub(COLUMN + case.id.len() + 14).clamp(24, 120));
-            text += &paint.below(&format!("  {} {}  {}", score(value), safe(&case.id), paint.dim(&prompt)));
-            if let Some(image) = &case.image {
-                text += &paint.below(&paint.dim(&format!("    {}", safe(&image.path))));
-            }
+        text += &worst_lines(judged, gate, width, paint);
+    }
+    text
+}
+
+/// The worst images of a gate, each with its prompt and file.
+fn worst_lines(judged: &Judged<'_>, gate: &GateRecord, width: usize, paint: Paint) -> String {
+    let mut text = String::new();
+    for (value, case) in judged.worst(gate) {
+        let prompt = short(&case.prompt.text, width.saturating_sub(COLUMN + case.id.len() + 14).clamp(24, 120));
+        text += &paint.below(&format!("  {} {}  {}", score(value), safe(&case.id), paint.dim(&prompt)));
+        if let Some(image) = &case.image {
+            text += &paint.below(&paint.dim(&format!("    {}", safe(&image.path))));
         }
+    }
+    text
+}
+
+/// A gate that asks what the scores show: what was found, who lost most, and what so many prompts can show.
+fn evidence_lines(judged: &Judged<'_>, gate: &GateRecord, class: &str, width: usize, paint: Paint) -> String {
+    let Some((found, evidence)) = evidence::found(&gate.result).zip(gate.result.evidence.as_ref()) else {
+        return String::new();
+    };
+    let prompts = count(evidence.prompts, "prompt");
+    let line = format!("{} {found} ({prompts}, n={}{class})", safe(&gate.result.metric), gate.result.scores);
+    let mut text = paint.below(&if gate.result.holds { line } else { paint.bad(&line) });
+    if !gate.result.holds {
+        for (id, change) in &evidence.lost {
+            let case = judged.cases.iter().find(|case| case.prompt.id == *id);
+            let room = width.saturating_sub(COLUMN + id.len() + 14).clamp(24, 120);
+            let prompt = case.map(|case| short(&case.prompt.text, room)).unwrap_or_default();
+            text += &paint.below(&format!("  {change:+.3} {}  {}", safe(id), paint.dim(&prompt)));
+        }
+        text += &worst_lines(judged, gate, width, paint);
+    }
+    for note in evidence::power(&gate.result).iter().chain(&evidence.notes) {
+        text += &paint.below(&paint.dim(&safe(note)));
     }
     text
 }
@@ -168,7 +206,7 @@ impl<'r> Judged<'r> {
             let score = case.scores.iter().find(|score| score.metric == gate.result.metric)?;
             Some((score.value?, *case))
         };
-        let margin = |value: f64| gate.result.bound.margin(value);
+        let margin = |value: f64| evidence::margin(&gate.result, value).unwrap_or(0.0);
         let mut worst: Vec<_> =
             self.cases.iter().filter_map(scored).filter(|(value, _)| margin(*value) < 0.0).collect();
         worst.sort_by(|a, b| margin(a.0).total_cmp(&margin(b.0)));

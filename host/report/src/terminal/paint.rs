@@ -28,7 +28,7 @@ impl Status {
         match self {
             Self::Pass => "PASS",
             Self::Fail => "FAIL",
-            Self::Inconclusive => "UNCLEAR",
+            Self::Inconclusive => "INCONCLUSIVE",
             Self::Error => "ERROR",
             Self::NotRun => "NOT RUN",
             Self::Scored => "SCORED",
