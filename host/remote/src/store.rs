@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, memory::InMemory};
 use tokio::runtime::Runtime;
@@ -125,28 +126,31 @@ impl Remote {
     }
 
     /// Puts an object where there is none of that name.
+    ///
+    /// Trying again is always safe: what was made by a request whose answer got lost is [`Put::There`] for the next, and a 409 says
+    /// that someone else is writing, not that something is there.
     pub(crate) async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<Put, Error> {
+        const TRIES: u32 = 5;
         let path = self.asking.path(key);
-        let mut conflicts = 0;
         let payload = PutPayload::from(bytes);
+        let mut tries = 0;
         loop {
-            let options = PutOptions::from(PutMode::Create);
-            return match self.store.put_opts(&path, payload.clone(), options).await {
-                Ok(_) => Ok(Put::Made),
-                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                    // A 409 says that someone else is writing, not that something is there.
-                    match self.store.head(&path).await {
-                        Ok(_) => Ok(Put::There),
-                        Err(object_store::Error::NotFound { .. }) if conflicts < 5 => {
-                            conflicts += 1;
-                            tokio::time::sleep(Duration::from_millis(100 << conflicts)).await;
-                            continue;
-                        }
-                        Err(error) => Err(self.asking.error("write", key, error, true)),
-                    }
-                }
-                Err(error) => Err(self.asking.error("write", key, error, true)),
+            tries += 1;
+            let error = match self.store.put_opts(&path, payload.clone(), PutOptions::from(PutMode::Create)).await {
+                Ok(_) => return Ok(Put::Made),
+                Err(error) => error,
             };
+            let taken =
+                matches!(error, object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. });
+            if taken && self.size(key).await?.is_some() {
+                return Ok(Put::There);
+            }
+            // the client library has tried again already where it found the way closed, or no answer in time
+            let lost = is_transport(&error) && !timed_out(&error) && !is_closed(&error);
+            if tries == TRIES || !(taken || lost) {
+                return Err(self.asking.error("write", key, error, true));
+            }
+            tokio::time::sleep(Duration::from_millis(50 << tries)).await;
         }
     }
 
@@ -245,8 +249,11 @@ impl Asking {
         let remote = self.location.shown().to_owned();
         let action = if key.is_empty() || verb.starts_with("list") { verb.to_owned() } else { format!("{verb} {key}") };
         let reason = self.location.secrets.scrub(&reason(&error));
+        // listings are answered without the types that other requests have
+        let status = |code: &str| error.to_string().contains(&format!("status code: {code}"));
         match &error {
-            E::NotFound { .. } if no_store(&error) => Error::NoStore { remote, reason },
+            _ if no_store(&error) => Error::NoStore { remote, reason },
+            E::Generic { .. } if status("401") || status("403") => Error::Refused { remote, action, reason, writing },
             E::NotFound { .. } => Error::Missing { remote, what: key.to_owned() },
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
                 Error::Refused { remote, action, reason, writing }
@@ -267,8 +274,21 @@ fn causes<'a>(
 
 /// Whether the way there failed, rather than the server saying something.
 fn is_transport(error: &object_store::Error) -> bool {
-    causes(error).any(|cause| cause.is::<object_store::client::HttpError>())
-        || error.to_string().contains("status code: 5")
+    causes(error).any(|cause| cause.is::<HttpError>()) || error.to_string().contains("status code: 5")
+}
+
+fn is_http(error: &object_store::Error, kind: HttpErrorKind) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<HttpError>().is_some_and(|http| http.kind() == kind))
+}
+
+/// Nobody answered in time.
+fn timed_out(error: &object_store::Error) -> bool {
+    is_http(error, HttpErrorKind::Timeout)
+}
+
+/// Nobody took the connection.
+fn is_closed(error: &object_store::Error) -> bool {
+    is_http(error, HttpErrorKind::Connect)
 }
 
 /// What a server or the system says, without the wrapping: the code and message of an XML answer, or the innermost cause.
@@ -283,11 +303,7 @@ fn reason(error: &object_store::Error) -> String {
         (Some(code), None) => return code,
         _ => {}
     }
-    let timed_out = causes(error).any(|cause| {
-        let http = cause.downcast_ref::<object_store::client::HttpError>();
-        http.is_some_and(|http| http.kind() == object_store::client::HttpErrorKind::Timeout)
-    });
-    if timed_out {
+    if timed_out(error) {
         return "no answer in time".into();
     }
     match whole.split_once("status code: ") {

@@ -63,7 +63,8 @@ async fn serve(folder: &str, port: u16) -> Result<(), Box<dyn std::error::Error>
     for [access, secret] in [WRITER, READER] {
         auth.register(access.into(), secret.into());
     }
-    let mut service = S3ServiceBuilder::new(Store::open(Path::new(folder))?);
+    let mut service =
+        S3ServiceBuilder::new(Store::open(Path::new(folder)).map_err(|error| format!("{folder}: {error:?}"))?);
     service.set_auth(auth);
     service.set_access(Policy);
     let service = service.build();
