@@ -6,6 +6,7 @@
 //! | `image-stats sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `image_stats.py` |
 //! | `ssim sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `ssim.py` |
 //! | `phash PLUGINS FOLDER COUNT THREADS SCORES` | `phash.py` |
+//! | `visual pixel|ssim FOLDER FOLDER COUNT THREADS VALUES` | `odiff.py`, `ssim_luma.py` |
 //! | `memory PLUGINS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `network unet|vae|clip FOLDER THREADS REPEATS` | `networks.py run` |
@@ -18,6 +19,7 @@ mod networks;
 mod pairs;
 mod peak;
 mod shapes;
+mod visual;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ fn main() -> ExitCode {
             pairs::ssim(side, plugins, images, [count, length], scores)
         }
         ["phash", plugins, folder, count, threads, scores] => pairs::phash(plugins, folder, [count, threads], scores),
+        ["visual", tier, images, baseline, count, threads, values] => {
+            visual::measure(tier, [images, baseline], [count, threads], values)
+        }
         ["memory", plugins, cases] => memory::measure(plugins, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["network", kind, folder, threads, repeats] => networks::measure(kind, folder, threads, repeats),

@@ -84,6 +84,22 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Image, FileError> {
     decoded.map_err(|source| FileError { path: path.to_owned(), source })
 }
 
+/// Reads two image files that are to be compared; files of equal bytes are decoded once, and then the images share their pixels.
+///
+/// # Errors
+/// [`FileError`] names the file and the reason, the first of two.
+pub fn read_pair(paths: [&Path; 2], limits: &Limits) -> Result<[Image; 2], FileError> {
+    let named = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FileError { path, source }
+    };
+    let first = bytes(paths[0], limits).map_err(named(paths[0]))?;
+    let second = bytes(paths[1], limits).map_err(named(paths[1]))?;
+    let image = decode(&first, limits).map_err(named(paths[0]))?;
+    let other = if first == second { image.clone() } else { decode(&second, limits).map_err(named(paths[1]))? };
+    Ok([image, other])
+}
+
 fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     let file = std::fs::File::open(path)?;
     let mut bytes = Vec::new();

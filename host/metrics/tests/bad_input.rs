@@ -101,3 +101,19 @@ fn a_strip_costs_what_its_crop_costs() {
     let settings = ClipPreprocess::from_json(&json!({})).unwrap();
     assert_eq!(settings.apply(&strip).len(), 3 * 224 * 224);
 }
+
+#[test]
+fn the_damaged_file_of_a_pair_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, broken] = ["whole.png", "broken.png"].map(|name| folder.path().join(name));
+    let image = Image::new(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
+    std::fs::write(&whole, png(&image).unwrap()).unwrap();
+    std::fs::write(&broken, "no image").unwrap();
+    let limits = Limits::default();
+    assert_eq!(decode::read_pair([&whole, &whole], &limits).unwrap(), [image.clone(), image]);
+    // equal bytes that are no image do not pass for equal images
+    for (paths, blamed) in [([&whole, &broken], &broken), ([&broken, &whole], &broken), ([&broken, &broken], &broken)] {
+        let error = decode::read_pair(paths.map(PathBuf::as_path), &limits).unwrap_err();
+        assert!(error.path == *blamed && matches!(error.source, DecodeError::UnknownFormat), "{error}");
+    }
+}

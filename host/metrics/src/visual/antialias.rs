@@ -10,79 +10,113 @@
 //!
 //! Neighbours are looked at column by column, and of two equally dark or bright ones the first counts: that decides rare cases, and is
 //! as in pixelmatch.
+//!
+//! Where everything differs this is asked of every pixel, so it works on [`brightness`], in which one integer stands for a colour, and
+//! keeps the five rows around the pixel for both images.
 
-use std::ops::RangeInclusive;
-
-use super::colour::{Rgb, brightness_difference};
+use super::colour::{Rgb, brightness};
 
 /// Equal neighbours, the outside included, that make an area of one colour.
 const SIBLINGS: usize = 3;
 
-/// The pixels of an image.
-#[derive(Clone, Copy)]
-pub struct Pixels<'a> {
-    rgb: &'a [Rgb],
+/// Stands for what is outside of the image: no colour has it.
+const OUTSIDE: i64 = -1;
+
+/// Rows that a question looks at: two above, two below.
+const ROWS: usize = 5;
+
+/// The soft edges of two images of one size.
+pub struct Edges<'a> {
+    images: [&'a [Rgb]; 2],
     width: usize,
     height: usize,
+    /// Of each image the brightness of the rows around `middle`, outermost first, each with [`OUTSIDE`] at both ends.
+    around: [[Vec<i64>; ROWS]; 2],
+    middle: Option<usize>,
 }
 
-/// Column and row.
-type Place = (usize, usize);
-
-impl<'a> Pixels<'a> {
-    /// `rgb` in rows of `width`.
+impl<'a> Edges<'a> {
+    /// Of two images in rows of `width`, at least 1.
     #[must_use]
-    pub fn new(rgb: &'a [Rgb], width: usize) -> Self {
-        Self { rgb, width, height: rgb.len() / width.max(1) }
+    pub fn new(images: [&'a [Rgb]; 2], width: usize) -> Self {
+        let height = images[0].len() / width;
+        Self { images, width, height, around: Default::default(), middle: None }
     }
 
-    fn at(&self, (x, y): Place) -> Rgb {
-        self.rgb[y * self.width + x]
+    /// Whether the pixel at column `x` of row `y` is a soft edge in one of the images. Fast where rows are asked for in order.
+    ///
+    /// # Panics
+    /// When there is no such pixel.
+    #[must_use]
+    pub fn is_antialiased(&mut self, x: usize, y: usize) -> bool {
+        self.center(y);
+        let rim = x == 0 || y == 0 || x + 1 == self.width || y + 1 == self.height;
+        self.is_soft(0, x, y, rim) || self.is_soft(1, x, y, rim)
     }
 
-    /// Whether the pixel at a place inside the image is a soft edge, judged with `other`, which is of the same size.
-    #[must_use]
-    pub fn is_antialiased(&self, place: Place, other: &Pixels<'_>) -> bool {
-        let centre = self.at(place);
-        let mut equal = self.outside(place);
-        let (mut darkest, mut brightest) = ((0.0, place), (0.0, place));
-        for neighbour in self.neighbours(place) {
-            let colour = self.at(neighbour);
-            let brighter = brightness_difference(centre, colour);
-            if brighter == 0.0 {
-                equal += 1;
-                if equal == SIBLINGS {
-                    return false;
-                }
-            } else if brighter < brightest.0 {
-                brightest = (brighter, neighbour);
-            } else if brighter > darkest.0 {
-                darkest = (brighter, neighbour);
+    fn is_soft(&self, image: usize, x: usize, y: usize, rim: bool) -> bool {
+        let rows = &self.around[image];
+        let centre = rows[ROWS / 2][x + 1];
+        let mut equal = usize::from(rim);
+        // brightness with the place as its lowest digit, so that of equal ones the first place wins
+        let (mut darkest, mut brightest) = (i64::MAX, i64::MIN);
+        for (place, (dx, dy)) in (0..).zip(NEIGHBOURS) {
+            let neighbour = rows[1 + dy][x + dx];
+            equal += usize::from(neighbour == centre);
+            if neighbour != OUTSIDE {
+                darkest = darkest.min(neighbour * PLACES + place);
+                brightest = brightest.max(neighbour * PLACES + (PLACES - 1 - place));
             }
         }
-        let in_area = |place| self.is_in_area(place) && other.is_in_area(place);
         // where none is darker, or none brighter, the pixel is the end of a slope and not the middle of an edge
-        brightest.0 != 0.0 && darkest.0 != 0.0 && (in_area(brightest.1) || in_area(darkest.1))
+        if equal >= SIBLINGS || darkest / PLACES >= centre || brightest / PLACES <= centre {
+            return false;
+        }
+        let in_area = |place: i64| {
+            let (dx, dy) = NEIGHBOURS[place as usize];
+            // a step of 1 stays: the neighbour is in column x + dx - 1 of row y + dy - 1
+            let rim = x + dx == 1 || y + dy == 1 || x + dx == self.width || y + dy == self.height;
+            self.around.iter().all(|rows| is_in_area(rows, x + dx, 1 + dy, rim))
+        };
+        in_area(PLACES - 1 - brightest % PLACES) || in_area(darkest % PLACES)
     }
 
-    fn is_in_area(&self, place: Place) -> bool {
-        let colour = self.at(place);
-        let equal = self.neighbours(place).filter(|&neighbour| self.at(neighbour) == colour);
-        self.outside(place) + equal.take(SIBLINGS).count() >= SIBLINGS
+    /// Makes `y` the middle of the rows at hand.
+    fn center(&mut self, y: usize) {
+        if self.middle == Some(y) {
+            return;
+        }
+        let next = self.middle.is_some_and(|middle| middle + 1 == y);
+        for (image, rows) in self.images.iter().zip(&mut self.around) {
+            // one step down: the uppermost row is done with, and its memory takes the new one
+            rows.rotate_left(usize::from(next));
+            for slot in if next { ROWS - 1..ROWS } else { 0..ROWS } {
+                let row = &mut rows[slot];
+                row.clear();
+                row.resize(self.width + 2, OUTSIDE);
+                if let Some(y) = (y + slot).checked_sub(ROWS / 2).filter(|y| *y < self.height) {
+                    let colours = &image[y * self.width..][..self.width];
+                    row[1..].iter_mut().zip(colours).for_each(|(value, colour)| *value = brightness(*colour));
+                }
+            }
+        }
+        self.middle = Some(y);
     }
+}
 
-    /// 1 at the rim of the image.
-    fn outside(&self, (x, y): Place) -> usize {
-        usize::from(x == 0 || y == 0 || x + 1 == self.width || y + 1 == self.height)
-    }
+/// How many places a neighbour can have.
+const PLACES: i64 = 8;
 
-    /// Up to eight, column by column.
-    fn neighbours(&self, (x, y): Place) -> impl Iterator<Item = Place> + use<> {
-        let around = |at: usize, end: usize| -> RangeInclusive<usize> { at.saturating_sub(1)..=(at + 1).min(end - 1) };
-        let rows = around(y, self.height);
-        let places = around(x, self.width).flat_map(move |column| rows.clone().map(move |row| (column, row)));
-        places.filter(move |&place| place != (x, y))
-    }
+/// Steps from the upper left neighbour to each, column by column.
+const NEIGHBOURS: [(usize, usize); 8] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)];
+
+/// Whether the value at `column` of row `row` has enough equal ones around it.
+fn is_in_area(rows: &[Vec<i64>; ROWS], column: usize, row: usize, rim: bool) -> bool {
+    let colour = rows[row][column];
+    let around = [&rows[row - 1], &rows[row], &rows[row + 1]];
+    let equal = around.map(|row| row[column - 1..=column + 1].iter().filter(|value| **value == colour).count());
+    // the value itself is among them
+    equal.iter().sum::<usize>() - 1 + usize::from(rim) >= SIBLINGS
 }
 
 #[cfg(test)]
@@ -105,33 +139,37 @@ mod tests {
     #[test]
     fn the_middle_of_a_soft_edge_is_one() {
         let pixels = greys(&SOFT);
-        let pixels = Pixels::new(&pixels, 5);
-        assert!(pixels.is_antialiased((2, 2), &pixels));
+        assert!(Edges::new([&pixels, &pixels], 5).is_antialiased(2, 2));
     }
 
     #[test]
     fn areas_and_lonely_dots_are_not() {
         let pixels = greys(&SOFT);
-        let pixels = Pixels::new(&pixels, 5);
-        // in an area
-        assert!(!pixels.is_antialiased((4, 4), &pixels));
-        // darker than all around it
+        assert!(!Edges::new([&pixels, &pixels], 5).is_antialiased(4, 4), "in an area");
         let dot = greys(&[255, 255, 255, 255, 0, 255, 255, 255, 255]);
-        let dot = Pixels::new(&dot, 3);
-        assert!(!dot.is_antialiased((1, 1), &dot));
+        assert!(!Edges::new([&dot, &dot], 3).is_antialiased(1, 1), "darker than all around it");
     }
 
     #[test]
     fn the_area_must_be_in_both_images() {
-        let (pixels, noise) = (greys(&SOFT), greys(&std::array::from_fn::<u8, 25, _>(|at| (at * 37 % 251) as u8)));
-        let (pixels, noise) = (Pixels::new(&pixels, 5), Pixels::new(&noise, 5));
-        assert!(!pixels.is_antialiased((2, 2), &noise));
+        let (pixels, noise) = (greys(&SOFT), greys(&(0..25).map(|at| (at * 37 % 251) as u8).collect::<Vec<_>>()));
+        assert!(!Edges::new([&pixels, &noise], 5).is_antialiased(2, 2));
     }
 
     #[test]
     fn one_pixel_is_not() {
-        let pixels = greys(&[9]);
-        let pixels = Pixels::new(&pixels, 1);
-        assert!(!pixels.is_antialiased((0, 0), &pixels));
+        assert!(!Edges::new([&[[9; 3]][..], &[[8; 3]]], 1).is_antialiased(0, 0));
+    }
+
+    #[test]
+    fn the_order_of_questions_does_not_matter() {
+        let (pixels, moved) = (greys(&SOFT), greys(&[&SOFT[..1], &SOFT[..24]].concat()));
+        let fresh = |x, y| Edges::new([&pixels, &moved], 5).is_antialiased(x, y);
+        let mut edges = Edges::new([&pixels, &moved], 5);
+        for y in [0, 1, 4, 3, 3, 0, 1, 2, 3, 4] {
+            for x in 0..5 {
+                assert_eq!(edges.is_antialiased(x, y), fresh(x, y), "{x} {y}");
+            }
+        }
     }
 }

@@ -16,11 +16,10 @@ fn difference(a: Rgb, b: Rgb) -> [f64; 3] {
     std::array::from_fn(|channel| f64::from(i16::from(a[channel]) - i16::from(b[channel])))
 }
 
-/// How much brighter `a` is than `b`.
+/// How bright a colour is, in units of 1e-8: the `y` of YIQ, exact. No two colours are equally bright.
 #[must_use]
-pub fn brightness_difference(a: Rgb, b: Rgb) -> f64 {
-    let [r, g, b] = difference(a, b);
-    r * 0.298_895_31 + g * 0.586_622_47 + b * 0.114_482_23
+pub fn brightness([r, g, b]: Rgb) -> i64 {
+    29_889_531 * i64::from(r) + 58_662_247 * i64::from(g) + 11_448_223 * i64::from(b)
 }
 
 /// The square of the perceptual distance.
@@ -80,10 +79,21 @@ mod tests {
     }
 
     #[test]
+    fn no_two_colours_are_equally_bright() {
+        // differences of two colours, one channel of which follows from the others
+        for (red, green) in (-255..=255_i64).flat_map(|red| (-255..=255).map(move |green| (red, green))) {
+            let rest = 29_889_531 * red + 58_662_247 * green;
+            let blue = rest / 11_448_223;
+            let equal = rest % 11_448_223 == 0 && blue.abs() <= 255;
+            assert_eq!(equal, (red, green) == (0, 0), "{red} {green} {blue}");
+        }
+        assert_eq!(brightness([1, 2, 3]), 29_889_531 + 2 * 58_662_247 + 3 * 11_448_223);
+    }
+
+    #[test]
     fn the_distance_has_no_direction() {
         let (a, b) = ([12, 200, 7], [255, 3, 90]);
         assert_eq!(squared_distance(a, b), squared_distance(b, a));
-        assert_eq!(brightness_difference(a, b), -brightness_difference(b, a));
         assert_eq!(squared_distance(a, a), 0.0);
         assert!((magnitude(squared_distance([0; 3], [255; 3])) - 0.966).abs() < 0.001);
     }

@@ -3,7 +3,7 @@
 //! A pixel differs when the perceptual distance of its colours is above the threshold ([`super::colour`]), unless it is a soft edge in one
 //! of the images ([`super::antialias`]). Counts equal those of pixelmatch with the same threshold.
 
-use super::antialias::Pixels;
+use super::antialias::Edges;
 use super::colour::{LARGEST, Rgb, harmless, magnitude, squared_distance};
 use super::pair::Pair;
 
@@ -78,16 +78,15 @@ pub fn scan(pair: &Pair, options: &PixelOptions, mut found: impl FnMut((usize, u
     }
     let limit = LARGEST * options.threshold * options.threshold;
     let harmless = harmless(options.threshold);
-    let [image, baseline] =
-        [pair.image(), pair.baseline()].map(|image| Pixels::new(image.rgb8().as_chunks().0, pair.width()));
-    let is_antialiased = |place| image.is_antialiased(place, &baseline) || baseline.is_antialiased(place, &image);
+    let images = [pair.image(), pair.baseline()].map(|image| image.rgb8().as_chunks().0);
+    let mut edges = Edges::new(images, pair.width());
     for (y, [image, baseline]) in pair.rows().enumerate() {
         let runs = image.chunks(RUN).zip(baseline.chunks(RUN)).zip((0..).step_by(RUN));
         for ((image, baseline), first) in runs.filter(|((image, baseline), _)| exceeds(image, baseline, harmless)) {
             for ((a, b), x) in image.iter().zip(baseline).zip(first..) {
                 let distance = squared_distance(*a, *b);
                 if distance > limit {
-                    let soft = !options.count_antialiased && is_antialiased((x, y));
+                    let soft = !options.count_antialiased && edges.is_antialiased(x, y);
                     found((x, y), if soft { Kind::Antialiased } else { Kind::Different }, distance);
                 }
             }

@@ -12,7 +12,7 @@ use crate::step::{self, Failure};
 pub(super) const IMAGES: usize = 200;
 /// Their width and height.
 pub(super) const SIDE: usize = 512;
-/// Images of (h) and (i).
+/// Images of (h) and (i), and pairs of (o) and (p).
 pub(super) const PNGS: usize = 1_000;
 /// Images of (c): every colour with every shape.
 pub(super) const PICTURES: usize = COLORS.len() * SHAPES.len();
@@ -35,6 +35,15 @@ pub(super) fn pictures(environment: &Environment<'_>) -> Result<PathBuf, Failure
     kept(environment, "pictures", |path| {
         let mut make = environment.python("pictures.py", 1);
         step::run(make.arg(&images).arg(SIDE.to_string()).arg(path).arg(PNGS.to_string()))
+    })
+}
+
+/// A folder of as many PNG files, each one of [`pictures`] with a change: every pixel by a level or two, or an area by much.
+pub(super) fn changed(environment: &Environment<'_>) -> Result<PathBuf, Failure> {
+    let pictures = pictures(environment)?;
+    kept(environment, "changed", |path| {
+        let mut make = environment.python("changed.py", 1);
+        step::run(make.arg(&pictures).arg(path).arg(PNGS.to_string()))
     })
 }
 

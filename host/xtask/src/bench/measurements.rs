@@ -1,5 +1,6 @@
 //! The measurements (a) to (d): which sides run, what must agree between them, and what the table says. Those of large networks,
-//! (e) and (l) to (n), are in [`super::networks`], those of the plugin platform, (f) to (k), in [`super::plugins`].
+//! (e) and (l) to (n), are in [`super::networks`], those of the plugin platform, (f) to (k), in [`super::plugins`], those of visual comparison, (o) and (p), in
+//! [`super::visual`].
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use super::environment::Environment;
 use super::inputs::{self, IMAGES, SIDE};
 use super::sample::{Samples, Side, interleave};
 use super::table::{Row, Target, Unit};
-use super::{networks, plugins};
+use super::{networks, plugins, visual};
 use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
@@ -38,6 +39,8 @@ pub(super) fn title(measurement: char) -> &'static str {
         'l' => "(l) a VAE decoder of Stable Diffusion 1.5's size, against torch",
         'm' => "(m) CLIP ViT-L/14 on 8 images, against torch",
         'n' => "(n) from nothing to the first step of that UNet, whole process, against diffusers",
+        'o' => "(o) pixel diff, against odiff",
+        'p' => "(p) ssim of the luma, against scikit-image",
         _ => "(e) a UNet of Stable Diffusion 1.5's size, against torch",
     }
 }
@@ -56,6 +59,8 @@ pub(super) fn measure(measurement: char, environment: &Environment<'_>, repeats:
         'l' => networks::vae(environment, repeats),
         'm' => networks::clip(environment, repeats),
         'n' => networks::first_step(environment, repeats),
+        'o' => visual::pixel(environment, repeats),
+        'p' => visual::ssim(environment, repeats),
         _ => networks::unet(environment, repeats),
     }
 }

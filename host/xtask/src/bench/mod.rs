@@ -1,7 +1,7 @@
 //! difftest against the Python tools people use today, side by side on this machine.
 //!
 //! ```text
-//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (n) -> table on stdout, report.json
+//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (p) -> table on stdout, report.json
 //! ```
 //!
 //! Rules of the comparison: both sides get the same bytes and the same threads, and are checked to give the same answer; each
@@ -15,6 +15,7 @@ mod networks;
 mod plugins;
 mod sample;
 mod table;
+mod visual;
 
 use std::fs;
 
@@ -45,6 +46,8 @@ Measurements (all of them where none is named):
   l  VAE decoding at 512x512 at Stable Diffusion 1.5's size, against torch, two threads
   m  CLIP ViT-L/14 on 8 images, against transformers' CLIPModel, two threads
   n  from nothing to the first step of (e)'s UNet, start of the program included, against diffusers, two threads
+  o  pixel diff of 1,000 pairs of PNG files of 512x512, decoding included, against odiff, two threads or processes
+  p  ssim of the luma of those pairs, against scikit-image, one thread
 
 Options:
   --repeats N    How often each side runs; the middle one counts  [default: 5]
@@ -110,14 +113,14 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" => {
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" => {
                 options.measurements.extend(word.chars())
             }
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghiklmn".chars().collect();
+        options.measurements = "abcdefghiklmnop".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();

@@ -16,7 +16,7 @@ use crate::step::Failure;
 /// Pairs of (g).
 const PAIRS: usize = 40;
 /// Largest difference of an SSIM from scikit-image's.
-const SSIM_TOLERANCE: f64 = 1e-6;
+pub(super) const SSIM_TOLERANCE: f64 = 1e-6;
 /// Cases of (k).
 const CASES: usize = 10_000;
 
@@ -170,7 +170,8 @@ pub(super) fn memory(environment: &Environment<'_>, repeats: usize) -> Result<Me
     Ok(Measured { rows, samples: all(&samples) })
 }
 
-fn numbers(path: &Path) -> Result<Vec<f64>, Failure> {
+/// The list of numbers that a side wrote.
+pub(super) fn numbers(path: &Path) -> Result<Vec<f64>, Failure> {
     let wrong = |error: String| Failure::new(format!("cannot read {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -179,7 +180,7 @@ fn numbers(path: &Path) -> Result<Vec<f64>, Failure> {
 }
 
 /// A fast wrong answer is worth nothing: both sides must have computed the same.
-fn agree(ours: &[f64], theirs: &[f64], tolerance: f64) -> Result<(), Failure> {
+pub(super) fn agree(ours: &[f64], theirs: &[f64], tolerance: f64) -> Result<(), Failure> {
     let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     if ours.is_empty() || ours.len() != theirs.len() || worst > tolerance {
         return Err(Failure::new(format!("the sides disagree by up to {worst:e}: nothing to compare")));

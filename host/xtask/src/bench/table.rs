@@ -8,7 +8,7 @@ use super::sample::Spread;
 
 /// One line: a quantity on both sides, their ratio, and what it should be.
 pub(super) struct Row {
-    /// `a` to `n`.
+    /// `a` to `p`.
     pub(super) measurement: char,
     /// What is measured, and against what.
     pub(super) what: String,
