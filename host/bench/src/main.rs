@@ -10,6 +10,7 @@
 //! | `memory PLUGINS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `network unet|vae|clip FOLDER THREADS REPEATS` | `networks.py run` |
+//! | `decode FOLDER SIDE THREADS` | none: peaks for `host/diffusion/src/pipeline/memory.rs` |
 //! | `gemm THREADS REPEATS` | `networks.py gemm` |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the measurement goes to stdout, trouble to stderr")]
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         ["memory", plugins, cases] => memory::measure(plugins, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["network", kind, folder, threads, repeats] => networks::measure(kind, folder, threads, repeats),
+        ["decode", folder, side, threads] => networks::decode(folder, side, threads),
         ["gemm", threads, repeats] => networks::gemm(threads, repeats),
         _ => Err("see the top of host/bench/src/main.rs for the commands; `cargo xtask bench` runs them".into()),
     };

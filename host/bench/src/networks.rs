@@ -49,6 +49,19 @@ pub(crate) fn measure(kind: &str, folder: &str, threads: &str, repeats: &str) ->
     }
 }
 
+/// One image of `side` x `side` out of the decoder in `folder`: for the memory that it takes, which every measurement tells.
+pub(crate) fn decode(folder: &str, side: &str, threads: &str) -> Result<Value> {
+    let options = SessionOptions { threads: threads.parse()?, ..SessionOptions::default() };
+    let vae = VaeDecoder::load(Path::new(folder), &options)?;
+    let weights = crate::peak::resident();
+    let side = side.parse::<usize>()? / vae.upscale();
+    // any values: what a network computes with depends on the size alone
+    let latents: Vec<f32> = (0..4 * side * side).map(|at| (at * 7919 % 2001) as f32 / 1000.0 - 1.0).collect();
+    let began = Instant::now();
+    vae.decode(&latents, [1, 4, side, side])?;
+    Ok(json!({ "seconds": began.elapsed().as_secs_f64(), "loaded_bytes": weights }))
+}
+
 fn timed(load: f64, repeats: usize, call: impl Fn() -> Result<Vec<f32>>, expected: &[f32]) -> Result<Value> {
     let mut seconds = Vec::new();
     let mut found = Vec::new();
