@@ -1,5 +1,6 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
+pub(crate) mod baseline;
 pub(crate) mod html;
 pub(crate) mod model;
 pub(crate) mod plugin;
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check everything a run needs, and say what to do where something is missing.
     Doctor(DoctorArgs),
+    /// Keep images and scores that are good, for later runs to be compared with.
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
     /// List, inspect and write plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -88,7 +92,7 @@ Examples:
 pub(crate) const DEFAULT_TEST_DIR: &str = "suites";
 
 /// Which suites and which of their cases.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Selection {
     /// Suites: files, or names of files in the test folder. None: all that are not marked `manual = true`.
     #[arg(value_name = "SUITE")]

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),
+        Command::Baseline(command) => commands::baseline::baseline(&command, &mut ui),
         Command::Plugin(command) => commands::plugin::plugin(&command, &mut ui),
         Command::Model(command) => commands::model::model(&command, &mut ui),
         Command::Runtime(command) => commands::runtime::runtime(&command, &mut ui),

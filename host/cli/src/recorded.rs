@@ -10,14 +10,12 @@ use difftest_store::runs::{self, ResolveError};
 use crate::error::CliError;
 
 /// The folder of the run that `text` names: a name or the beginning of one, `latest`, `latest~2`, or a folder.
-#[expect(dead_code, reason = "the commands that read a run follow")]
 pub(crate) fn folder(text: &str) -> Result<PathBuf, CliError> {
     Ok(runs::resolve(Path::new(DEFAULT_ROOT), text)?)
 }
 
 /// What the run in `folder` came to, as its recording tells it: the same document that the run wrote, or as much of it as there is of a run
 /// that was killed.
-#[expect(dead_code, reason = "the commands that read a run follow")]
 pub(crate) fn load_results(folder: &Path) -> Result<Results, CliError> {
     let mut results = Results::default();
     for event in events::read(folder)? {

@@ -1,5 +1,6 @@
 //! One command per file: arguments in, an exit code or an error out.
 
+pub(crate) mod baseline;
 pub(crate) mod doctor;
 pub(crate) mod html;
 pub(crate) mod init;
