@@ -6,6 +6,7 @@ pub(crate) mod model;
 pub(crate) mod plugin;
 pub(crate) mod report;
 pub(crate) mod reports;
+pub(crate) mod review;
 
 use std::path::PathBuf;
 
@@ -64,6 +65,14 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check everything a run needs, and say what to do where something is missing.
     Doctor(DoctorArgs),
+    /// Look at images that are new or changed, one by one: accept, reject or skip.
+    #[command(after_help = review::REVIEW_HELP)]
+    Review(review::ReviewArgs),
+    /// Accept images that are new or changed: they are the baseline from now on.
+    #[command(after_help = review::ACCEPT_HELP)]
+    Accept(review::DecideArgs),
+    /// Reject images that are new or changed: the baseline stays, and `review` shows them no more.
+    Reject(review::DecideArgs),
     /// Keep images and scores that are good, for later runs to be compared with.
     #[command(subcommand)]
     Baseline(baseline::BaselineCommand),
@@ -146,6 +155,8 @@ pub(crate) struct RunArgs {
     /// Begin nothing new after the first test that does not pass.
     #[arg(short = 'x', long, help_heading = "Runner")]
     pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) against: baseline::Against,
     /// Run again whenever a suite or a plugin changes, until Ctrl-C; models stay loaded.
     #[arg(long, help_heading = "Runner")]
     pub(crate) watch: bool,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::gate::{Gate, OnInconclusive};
 use crate::generate::{Prompt, Settings};
 use crate::metric::{MetricError, MetricInfo};
-use crate::suite::{LoraUse, MetricUse, ModelSpec, PromptSource, Reference};
+use crate::suite::{LoraUse, MetricUse, ModelSpec, PromptSource, Reference, Visual};
 
 pub use expand::expand;
 
@@ -55,6 +55,10 @@ pub struct TestPlan {
     pub metrics: Vec<(MetricUse, MetricInfo)>,
     /// What pair and set metrics compare with. A test with a pair metric has one.
     pub reference: Option<Reference>,
+    /// Name of the baseline that it is compared with.
+    pub baseline: Option<String>,
+    /// How its images are compared, where it is a visual regression test.
+    pub visual: Option<Visual>,
     /// What its scores must satisfy.
     pub gates: Vec<Gate>,
     /// Metrics and prompts that are there but were refused ([`Unknown::Refused`] of any kind but `invalid-config`, which is a

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::metric::Detail;
 
 /// How closely an image is compared, the strictest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +74,65 @@ impl fmt::Display for Region {
     }
 }
 
+/// What a visual regression test tolerates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tolerances {
+    /// The tiers that all have to hold, the strictest first; at least one.
+    pub tiers: Vec<Tier>,
+    /// `ssim_threshold`: the least similarity.
+    pub ssim: f64,
+    /// `pixel_tolerance`: the distance above which two colours differ, as a share of the largest.
+    pub pixel: f64,
+    /// `max_diff_pixels` or `max_diff_ratio`: how many pixels may differ so.
+    pub differing: Differing,
+    /// `phash_distance`: how many of the 64 bits of the perceptual hash may differ.
+    pub phash: u32,
+    /// `semantic_distance`: the largest cosine distance of CLIP's embeddings.
+    pub semantic: f64,
+    /// `ignore`: what is not compared.
+    pub ignore: Vec<Region>,
+}
+
+/// How many pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Differing {
+    /// So many.
+    Pixels(u64),
+    /// This share of those that are compared.
+    Share(f64),
+}
+
+impl Default for Tolerances {
+    /// SSIM of 0.95; and what the other tiers tolerate where nothing is said: no pixel that differs by more than a tenth, 6 bits, a
+    /// distance of 0.05.
+    fn default() -> Self {
+        Self {
+            tiers: vec![Tier::Ssim],
+            ssim: 0.95,
+            pixel: 0.1,
+            differing: Differing::Pixels(0),
+            phash: 6,
+            semantic: 0.05,
+            ignore: Vec::new(),
+        }
+    }
+}
+
+impl Tolerances {
+    /// The limit of a tier in its unit, for an image of which so many pixels are compared.
+    #[must_use]
+    pub fn limit(&self, tier: Tier, compared: u64) -> f64 {
+        match (tier, self.differing) {
+            (Tier::Bit, _) => 0.0,
+            (Tier::Pixel, Differing::Pixels(most)) => most as f64 / compared.max(1) as f64,
+            (Tier::Pixel, Differing::Share(most)) => most,
+            (Tier::Ssim, _) => self.ssim,
+            (Tier::Phash, _) => f64::from(self.phash),
+            (Tier::Semantic, _) => self.semantic,
+        }
+    }
+}
+
 /// What one tier says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TierResult {
@@ -118,12 +178,18 @@ pub struct Comparison {
     /// directory of the run, unless the suite names an absolute one.
     #[serde(default)]
     pub folder: PathBuf,
+    /// Something that a person should know: that the baseline has images of other environments only, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The baseline's image; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ComparedImage>,
     /// What each tier says; empty for a new image, and where the sizes differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<TierResult>,
+    /// What the tier `pixel` found besides: how many pixels differ, how many more at soft edges, and how much.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
     /// Both images with the differing pixels marked, where a tier does not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<PathBuf>,

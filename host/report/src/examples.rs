@@ -304,6 +304,8 @@ pub(crate) fn evidence() -> Vec<Event> {
     let compared = |standing, value: f64| Comparison {
         standing,
         folder: "baselines/v1.0".into(),
+        note: None,
+        details: Vec::new(),
         baseline: "v1.0".to_owned(),
         expected: (standing != Standing::New).then(|| ComparedImage {
             path: "baselines/v1.0/cpu/smoke/base-p1-seed42.png".into(),

@@ -9,6 +9,7 @@ use difftest_core::metric::{MetricError, MetricKind};
 use difftest_core::plan::{Case, SuitePlan};
 
 use crate::stages::Message;
+use crate::visual::Update;
 
 /// Where events go. An error means that the recording cannot be kept and the run has to stop.
 pub(crate) type Sink<'a> = dyn FnMut(Event) -> Result<(), ErrorInfo> + 'a;
@@ -38,6 +39,7 @@ pub(crate) struct Collector<'a> {
     cases: Vec<CaseState>,
     tests: Vec<TestState>,
     fatal: Option<ErrorInfo>,
+    update: Update,
 }
 
 #[derive(Default)]
@@ -62,6 +64,8 @@ struct TestState {
     set_values: Vec<Option<f64>>,
     judged: bool,
     errors: Vec<ErrorInfo>,
+    /// Images that are not as their baseline, and that nobody has accepted.
+    pending: usize,
 }
 
 impl<'a> Collector<'a> {
@@ -87,12 +91,18 @@ impl<'a> Collector<'a> {
             set_values: vec![None; plan.tests[test].metrics.len()],
             judged: false,
             errors,
+            pending: 0,
         };
         let mut tests: Vec<_> = broken.into_iter().enumerate().map(state).collect();
         for case in &plan.cases {
             tests[case.test].unfinished += 1;
         }
-        Self { plan, against, keys, cases: cases.collect(), tests, fatal: None }
+        Self { plan, against, keys, cases: cases.collect(), tests, fatal: None, update: Update::default() }
+    }
+
+    /// What becomes of images that are not as their baseline.
+    pub(crate) fn updating(self, update: Update) -> Self {
+        Self { update, ..self }
     }
 
     /// Takes in one message and sends what follows from it.
@@ -126,7 +136,7 @@ impl<'a> Collector<'a> {
                 }
                 self.finish_if_done(case, sink)
             }
-            Message::Event(event @ Event::Scored { case, .. }) => {
+            Message::Event(event @ (Event::Scored { case, .. } | Event::Compared { case, .. })) => {
                 if !self.cases[case].generated {
                     self.cases[case].early.push(event);
                     return Ok(Next::Nothing);
@@ -190,13 +200,21 @@ impl<'a> Collector<'a> {
     }
 
     fn score(&mut self, case: usize, event: Event, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
+        let state = &mut self.cases[case];
+        let test = &mut self.tests[self.plan.cases[case].test];
+        if let Event::Compared { outcome, .. } = &event {
+            state.waiting = state.waiting.saturating_sub(1);
+            match outcome {
+                Outcome::Ok(comparison) => test.pending += usize::from(!self.update.covers(comparison.standing)),
+                Outcome::Error(error) => test.errors.push(ErrorInfo { case: Some(case), ..error.clone() }),
+            }
+        }
         if let Event::Scored { metric, outcome, .. } = &event {
-            let state = &mut self.cases[case];
             state.waiting = state.waiting.saturating_sub(1);
             match outcome {
                 Outcome::Ok(score) => state.values[*metric] = Some(score.value),
                 Outcome::Error(error) => {
-                    self.tests[self.plan.cases[case].test].errors.push(from_metric(error, Some(case)));
+                    test.errors.push(from_metric(error, Some(case)));
                 }
             }
         }
@@ -286,11 +304,16 @@ impl<'a> Collector<'a> {
         let split = self.plan.tests[test].split_of.is_some();
         let Judged { verdict, gates, errors: of_gates } =
             if split { Judged { verdict: Verdict::NotRun, gates: Vec::new(), errors: Vec::new() } } else { judged };
-        errors.extend(of_gates);
+        // Why there is no baseline is told better by who looked for it.
+        let told =
+            errors.iter().any(|error| matches!(&*error.kind, "no-baseline" | "baseline-environment" | "baseline"));
+        errors.extend(of_gates.into_iter().filter(|error| !told || error.kind != "no-baseline"));
         let verdict = if !errors.is_empty() {
             Verdict::Error
         } else if state.unfinished > 0 || state.sets_waiting > 0 {
             Verdict::NotRun
+        } else if state.pending > 0 && matches!(verdict, Verdict::Pass | Verdict::Inconclusive) {
+            Verdict::Fail
         } else {
             verdict
         };

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
-use difftest_core::baseline::Baseline;
 use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
 use difftest_core::gate::{Against, OnInconclusive};
@@ -17,12 +16,14 @@ use difftest_core::suite::ModelSpec;
 use difftest_diffusion::declared::DeclaredModels;
 use difftest_store::run_folder::{self, RunFolder};
 
+use crate::baselines;
 use crate::cancel::Cancel;
 use crate::collect::{Collector, Next, from_metric};
 use crate::describe;
 use crate::load::{self, Loaded, Loader};
 use crate::sets;
 use crate::stages::{self, Message, Stages};
+use crate::visual::{self, Update};
 
 /// One suite, planned, with what else is needed to run it.
 #[derive(Clone)]
@@ -35,8 +36,6 @@ pub struct SuiteRun {
     pub folder: PathBuf,
     /// The models it declares.
     pub models: Arc<DeclaredModels>,
-    /// What its gates on a baseline compare with.
-    pub baseline: Option<Arc<Baseline>>,
 }
 
 /// How to run.
@@ -56,6 +55,12 @@ pub struct Options {
     pub batch: usize,
     /// Begin nothing new after the first test that does not pass.
     pub fail_fast: bool,
+    /// Where the baselines are that suites name.
+    pub baselines: PathBuf,
+    /// The baseline to compare with instead of the suites'.
+    pub baseline: Option<String>,
+    /// What becomes of images that a visual regression test finds new or changed.
+    pub update: Update,
 }
 
 /// Where plugins' log lines go: to the suite that is running.
@@ -216,6 +221,14 @@ fn run_suite(
     }
     let environment = loaded.generator.info().environment_class();
     let keys = describe::keys(plan, &loaded);
+    let (mut baseline, lacking) = baselines::open(plan, &environment, options);
+    let (visual, unreadable) = visual::open(suite, plan, &environment, options);
+    let rescored = baseline
+        .as_mut()
+        .map(|baseline| baselines::rescore(baseline, plan, &loaded.metrics, &keys, &loaded.pool, cancel));
+    for (test, error) in lacking.into_iter().chain(unreadable).chain(rescored.unwrap_or_default()) {
+        errors[test].push(error);
+    }
     sink(Event::SuiteStarted {
         suite: plan.suite.clone(),
         file: Some(plan.file.clone()),
@@ -223,7 +236,7 @@ fn run_suite(
         generator: loaded.generator.info().clone(),
         models: describe::models(plan, suite),
         environment: environment.clone(),
-        baseline: suite.baseline.as_ref().map(|baseline| baseline.info.clone()),
+        baseline: baseline.as_ref().map(|baseline| baseline.info.clone()),
         inconclusive: plan.inconclusive,
         tests: describe::tests(plan, &loaded, loader, settings),
         cases: describe::cases(plan),
@@ -240,10 +253,12 @@ fn run_suite(
     let Loaded { generator, metrics, references, pool, .. } = loaded;
     let references: Vec<_> = references.into_iter().map(|reference| Some(reference?.0)).collect();
     let is_set = |metric: &&AnyMetric| matches!(metric, AnyMetric::Set(_));
-    let ready = |test: usize| metrics[test].iter().flatten().filter(|metric| !is_set(metric)).count();
+    // A comparison with the baseline is waited for as a metric is.
+    let compared = |test: usize| usize::from(visual[test].is_some());
+    let ready = |test: usize| metrics[test].iter().flatten().filter(|metric| !is_set(metric)).count() + compared(test);
     let sets = |test: usize| metrics[test].iter().flatten().filter(is_set).count();
-    let against = Against { baseline: suite.baseline.as_deref(), environment: &environment };
-    let mut collector = Collector::new(plan, against, keys, errors, ready, sets);
+    let against = Against { baseline: baseline.as_ref(), environment: &environment };
+    let mut collector = Collector::new(plan, against, keys, errors, ready, sets).updating(options.update);
     if collector.judge_without_cases(sink)? && options.fail_fast {
         cancel.no_new_cases();
     }
@@ -255,6 +270,7 @@ fn run_suite(
         generator: &*generator,
         metrics: &metrics,
         references: &references,
+        visual: &visual,
         image_paths: &image_paths,
         jobs: options.jobs,
         batch: options.batch,

@@ -17,6 +17,8 @@
 //! | [`stages`] | the threads and channels above, for one suite |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
+//! | `baselines` | what gates on a baseline compare with, scored again where metrics are others now |
+//! | [`visual`] | an image beside the one that was accepted for its case |
 //! | `sets` | a thread for each test whose images are all there |
 //! | `references` | images to compare with, and a test's own images as a set |
 //! | `describe` | the plan as the event stream tells it |
@@ -26,6 +28,7 @@
 //! [`difftest_core::event`] states; an error of one case or metric never keeps another from its result; what a run holds in memory
 //! does not grow with its number of images.
 
+mod baselines;
 pub mod cancel;
 pub mod catalog;
 pub mod collect;
@@ -35,3 +38,4 @@ pub mod load;
 mod references;
 mod sets;
 pub mod stages;
+pub mod visual;

@@ -16,6 +16,7 @@ use difftest_core::plan::{Case, SuitePlan};
 
 use crate::cancel::Cancel;
 use crate::references::Reference;
+use crate::visual::Comparer;
 
 /// Everything the stages of a suite work on.
 pub(crate) struct Stages<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct Stages<'a> {
     pub(crate) metrics: &'a [Vec<Option<AnyMetric>>],
     /// For each test, what its pair metrics compare with.
     pub(crate) references: &'a [Option<Reference>],
+    /// For each test, what compares its images with their baseline.
+    pub(crate) visual: &'a [Option<Comparer>],
     /// For each case, where its PNG goes.
     pub(crate) image_paths: &'a [PathBuf],
     pub(crate) jobs: usize,
@@ -224,6 +227,16 @@ impl Stages<'_> {
                 drop(work);
             });
         }
+        if let Some(comparer) = &self.visual[plan.test] {
+            let (work, path) = (Arc::clone(&work), &self.image_paths[case]);
+            pool.spawn(move |_| {
+                let began = Instant::now();
+                let outcome = comparer.compare(&plan.id, &work.image, path);
+                let seconds = began.elapsed().as_secs_f64();
+                drop(messages.send(Message::Event(Event::Compared { case, outcome, seconds })));
+                drop(work);
+            });
+        }
         for (index, metric) in self.metrics[plan.test].iter().enumerate() {
             let Some(AnyMetric::Each(metric)) = metric else { continue };
             if metric.batch_size() > 1 {
@@ -285,7 +298,7 @@ pub(crate) fn request(case: &Case) -> Request {
 }
 
 /// What metrics see of a case: attributes of the prompt and of the generation, the latter winning, sorted by name.
-fn sample(case: &Case, made_with: &[(String, String)]) -> Sample {
+pub(crate) fn sample(case: &Case, made_with: &[(String, String)]) -> Sample {
     let attributes: std::collections::BTreeMap<_, _> =
         case.prompt.attributes.iter().cloned().chain(made_with.iter().cloned()).collect();
     Sample {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use super::{DEFAULT_TEST_DIR, Format};
 
@@ -40,6 +40,28 @@ pub(crate) struct OnCi {
     /// Let a person's decision be made on CI, where nobody looks at the images.
     #[arg(long)]
     pub(crate) allow_ci: bool,
+}
+
+/// What a run is compared with.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Baseline")]
+pub(crate) struct Against {
+    /// Baseline to compare with, instead of the suite's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) baseline: Option<String>,
+    #[command(flatten)]
+    pub(crate) root: Root,
+    /// Accept images of visual regression tests that have no baseline yet; with `all`, changed ones too. Not on CI.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "new")]
+    pub(crate) update: Option<Update>,
+    #[command(flatten)]
+    pub(crate) ci: OnCi,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Update {
+    New,
+    All,
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ mod output;
 pub(crate) mod plugin;
 pub(crate) mod report;
 mod reports;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod runtime;
 

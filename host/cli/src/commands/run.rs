@@ -1,5 +1,6 @@
 //! `difftest run`: plan, generate, score, judge, report.
 
+mod update;
 mod watch;
 
 use std::path::Path;
@@ -55,6 +56,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             relay.log(&line.plugin, line.level.name(), &line.message, line.sample.as_deref())
         },
     ));
+    let update = update::asked(&args.against)?;
     let registry = lock_file::keep(registry, args.pinning)?.with_stop(|| !CANCEL.may_continue());
     let device = commands::device(&args.device)?;
     let jobs = environment::threads(args.jobs);
@@ -86,7 +88,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
             models,
             plan,
-            baseline: None,
         })
         .collect();
     let RunName { name: run, started } = run_name::next(ui);
@@ -103,6 +104,9 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         jobs,
         batch: args.batch.into(),
         fail_fast: args.fail_fast,
+        baselines: args.against.root.baselines.clone(),
+        baseline: args.against.baseline.clone(),
+        update,
     };
 
     let mut results = Results::default();
@@ -133,6 +137,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
         ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));
     }
+    let updated = update::accept(&results, update, ui).err();
+    let trouble = trouble.or(updated);
     let mut exit = Exit::from(conclusion);
     if let Some(error) = trouble {
         let error = error.report(ui);

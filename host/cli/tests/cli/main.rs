@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
 
 mod authors;
+mod baselines;
 mod checks;
 mod commands;
 mod compiling;

@@ -100,6 +100,8 @@ impl Expansion<'_> {
             prompts: test.prompts.clone(),
             metrics,
             reference: test.reference.clone(),
+            baseline: test.baseline.clone(),
+            visual: test.visual.clone(),
             gates,
             refused,
             split_of: None,

@@ -18,6 +18,8 @@
 //! clip = "models/clip"              # the CLIP model that clip_score uses, and plugins that ask for "clip"
 //! aesthetic = "models/head.onnx"    # any other name: an ONNX graph, or one more CLIP model, for plugins that ask for it
 //!
+//! baseline = "v1.0"                 # what gates on a baseline compare with: of those in baselines/, or where --baselines says
+//!
 //! [defaults]                        # any key of a test but name and prompts
 //!
 //! [[test]]                          # at least one
@@ -42,6 +44,15 @@
 //! negative_prompt = "blurry"         # "" is an empty text, also in place of that of [defaults]
 //! clip_skip = 1                     # layers left out at the end of the text encoder, as in diffusers
 //! long_prompt = "error"             # "cut" where not given: the end of a prompt beyond 75 tokens is left out, with a warning
+//! kind = "visual_regression"        # "scores" where not given. Metrics may then be left out, and images are compared:
+//! baseline_dir = "../baselines/v1"  # with those accepted in this baseline; where it is left out, in `baseline`
+//! tiers = ["pixel", "ssim"]         # bit, pixel, ssim, phash, semantic: all of them have to hold. Where not given, those with a tolerance
+//! ssim_threshold = 0.95             # least similarity
+//! pixel_tolerance = 0.1             # colours differ above this distance, a share of the largest
+//! max_diff_pixels = 0               # so many pixels may differ; or max_diff_ratio = 0.001
+//! phash_distance = 6                # of 64 bits
+//! semantic_distance = 0.05          # cosine distance of CLIP's embeddings
+//! ignore = [[0, 0, 64, 16]]         # x, y, width, height of what is not compared
 //! noise = "torch-cpu-f16"           # "torch-cpu-f32" where not given: the stream that noise is drawn from
 //! ```
 //!
@@ -50,6 +61,7 @@
 //! | `mod.rs` | the types |
 //! | `parse.rs` | the top level of the file, `[defaults]` |
 //! | `test.rs` | one `[[test]]` |
+//! | `visual.rs` | the keys of visual regression tests |
 //! | `loras.rs` | `loras` |
 //! | `settings.rs`, `prompts.rs`, `threshold.rs`, `gates.rs` | its keys that have a structure |
 //! | `fields.rs` | reading typed values out of TOML while collecting problems |
@@ -66,6 +78,7 @@ mod test;
 #[cfg(test)]
 mod tests;
 mod threshold;
+mod visual;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -76,6 +89,7 @@ use serde_json::Value;
 
 use crate::gate::{Bound, Check, OnInconclusive, Statistic};
 use crate::generate::Settings;
+use crate::visual::Tolerances;
 
 pub use error::{SuiteError, SuiteErrors, line_column};
 pub use loras::MAX_LORA_WEIGHT;
@@ -186,10 +200,23 @@ pub struct Test {
     pub thresholds: Vec<Threshold>,
     /// What pair and set metrics compare with.
     pub reference: Option<Reference>,
+    /// Name of the baseline that it is compared with, of those that lie beside the suites; `--baseline` replaces it.
+    pub baseline: Option<String>,
+    /// How its images are compared with the baseline's, where it is a visual regression test.
+    pub visual: Option<Visual>,
     /// Sampler settings.
     pub settings: Settings,
     /// Where the values of those that the suite gives stand, by key: in the test or in `[defaults]`.
     pub setting_spans: BTreeMap<&'static str, Span>,
+}
+
+/// What a test of `kind = "visual_regression"` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visual {
+    /// How closely images are compared.
+    pub tolerances: Tolerances,
+    /// `baseline_dir`: the folder of the baseline, relative to the suite file's folder. `None`: that of the test's `baseline`.
+    pub folder: Option<PathBuf>,
 }
 
 /// Where prompts come from.

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Item, Problems, boolean, images, list, string, table, unique, wrong_type};
 use super::loras::read_loras;
-use super::test::{Shared, read_shared, read_test, shared_keys};
+use super::test::{Shared, read_baseline, read_shared, read_test, shared_keys};
 use super::{DeclaredModel, ModelSpec, Suite, SuiteError, SuiteErrors, Test};
 use crate::gate::OnInconclusive;
 use crate::nearest::did_you_mean;
@@ -41,7 +41,10 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
         let fields = Fields::new(table, "[defaults]", &shared_keys(), problems);
         Some(read_shared(&fields, problems))
     });
-    let tests = read_tests(&fields, &defaults.unwrap_or_default(), model.as_ref(), problems);
+    let mut defaults = defaults.unwrap_or_default();
+    let baseline = fields.get("baseline").and_then(|item| read_baseline(item, problems));
+    defaults.baseline = defaults.baseline.or(baseline);
+    let tests = read_tests(&fields, &defaults, model.as_ref(), problems);
     Suite {
         path: path.to_owned(),
         name: path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -58,7 +61,7 @@ fn read_suite(path: &Path, text: &Arc<str>, root: &DeTable<'_>, problems: &mut P
 
 /// Unknown keys, with a word for those that stand in the wrong place.
 fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
-    let known = ["model", "loras", "models", "manual", "inconclusive", "defaults", "test"];
+    let known = ["model", "loras", "models", "manual", "inconclusive", "baseline", "defaults", "test"];
     let shared = shared_keys();
     let before = problems.found.len();
     let fields = Fields::new(root, "a suite", &known, problems);
@@ -66,7 +69,7 @@ fn top_level<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Fields<'t> {
         let name = problem.message.split('`').nth(1).unwrap_or_default();
         if shared.contains(&name) {
             problem.hint = Some(format!("`{name}` belongs in [defaults] or in a [[test]]"));
-        } else if matches!(name, "name" | "prompts") {
+        } else if matches!(name, "name" | "kind" | "prompts") {
             problem.hint = Some(format!("`{name}` belongs in a [[test]]"));
         }
     }
@@ -149,6 +152,10 @@ fn read_tests(fields: &Fields<'_>, defaults: &Shared, model: Option<&ModelSpec>,
 fn unused_defaults(defaults: &Shared, tests: &[Test], problems: &mut Problems) {
     if !problems.found.is_empty() {
         return; // tests that could not be read might have used it
+    }
+    if let Some((key, span)) = defaults.visual.first().filter(|_| tests.iter().all(|test| test.visual.is_none())) {
+        let error = SuiteError::at(span, format!("`{key}` has no effect: no test compares images"));
+        problems.add(error.label("only for visual regression").hint("add kind = \"visual_regression\" to a test"));
     }
     let metrics: BTreeSet<&str> =
         tests.iter().flat_map(|test| &test.metrics).map(|metric| metric.name.as_str()).collect();

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::fields::{Fields, Item, Problems, config, images, list, string, table, unique, wrong_type};
 use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings, read_spans};
 use super::threshold::read_thresholds;
-use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts};
+use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts, visual};
 use crate::generate::Settings;
 use crate::nearest::did_you_mean;
 
@@ -19,13 +19,15 @@ pub(super) struct Shared {
     pub(super) metrics: Option<Vec<MetricUse>>,
     pub(super) thresholds: Vec<Threshold>,
     pub(super) reference: Option<Reference>,
+    pub(super) baseline: Option<String>,
+    pub(super) visual: visual::Written,
     pub(super) settings: Settings,
     pub(super) setting_spans: BTreeMap<&'static str, Span>,
 }
 
 /// The keys of `[defaults]`.
 pub(super) fn shared_keys() -> Vec<&'static str> {
-    [&["seeds", "metrics", "threshold", "reference"], KEYS.as_slice()].concat()
+    [&["seeds", "metrics", "threshold", "reference", "baseline"], visual::KEYS.as_slice(), KEYS.as_slice()].concat()
 }
 
 pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Shared {
@@ -34,6 +36,8 @@ pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Share
         metrics: fields.get("metrics").map(|item| read_metrics(item, problems).unwrap_or_default()),
         thresholds: fields.get("threshold").and_then(|item| read_thresholds(item, problems)).unwrap_or_default(),
         reference: fields.get("reference").and_then(|item| read_reference(item, problems)),
+        baseline: fields.get("baseline").and_then(|item| read_baseline(item, problems)),
+        visual: visual::read_written(fields, problems),
         settings: read_settings(fields, problems),
         setting_spans: read_spans(fields),
     }
@@ -46,7 +50,7 @@ pub(super) fn read_test(
     model: Option<&ModelSpec>,
     problems: &mut Problems,
 ) -> Option<Test> {
-    let known = [vec!["name", "prompts"], shared_keys()].concat();
+    let known = [vec!["name", "kind", "prompts"], shared_keys()].concat();
     let fields = Fields::new(table(item, "test", "a table: [[test]]", problems)?, "a test", &known, problems);
     let shared = read_shared(&fields, problems);
 
@@ -76,7 +80,17 @@ pub(super) fn read_test(
             Some(PromptSource::Manifest)
         }
     };
-    if shared.metrics.is_none() && defaults.metrics.is_none() {
+    let baseline = shared.baseline.or_else(|| defaults.baseline.clone());
+    let is_visual = fields.get("kind").map_or(Some(false), |item| visual::read_kind(item, problems));
+    let visual = match is_visual {
+        Some(true) => Some(shared.visual.complete(&defaults.visual, &span, baseline.is_some(), problems)),
+        Some(false) => {
+            shared.visual.refuse(problems);
+            None
+        }
+        None => None,
+    };
+    if shared.metrics.is_none() && defaults.metrics.is_none() && is_visual == Some(false) {
         problems.add(SuiteError::at(&span, "this test has no metrics").hint("add metrics = [\"clip_score\"]"));
     }
     let metrics = shared.metrics.or_else(|| defaults.metrics.clone()).unwrap_or_default();
@@ -91,6 +105,8 @@ pub(super) fn read_test(
         metrics,
         thresholds,
         reference: shared.reference.or_else(|| defaults.reference.clone()),
+        baseline,
+        visual,
         settings: fill(shared.settings, &defaults.settings),
         setting_spans: defaults.setting_spans.clone().into_iter().chain(shared.setting_spans).collect(),
     })
@@ -138,6 +154,20 @@ fn thresholds(
         .filter(|threshold| measured(threshold) && !own.iter().any(|other| other.metric == threshold.metric));
     let inherited: Vec<_> = inherited.cloned().collect();
     [own, inherited].concat()
+}
+
+/// The name of a baseline: what it may be made of is checked where it is opened, the same for the command line.
+pub(super) fn read_baseline(item: &Item<'_>, problems: &mut Problems) -> Option<String> {
+    let name = string(item, "baseline", problems)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.');
+    if !name.chars().all(plain) || name.starts_with(['.', '-', '+']) || name.len() > 100 {
+        let error = SuiteError::at(&item.span(), format!("`baseline` is no name of a baseline: {name}"));
+        problems.add(error.label("letters, digits, `_`, `-`, `+` and `.`").hint(
+            "`--baselines DIR` says where baselines are; `baseline_dir` is the folder of one for visual regression",
+        ));
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 fn read_reference(item: &Item<'_>, problems: &mut Problems) -> Option<Reference> {

@@ -7,6 +7,7 @@ use difftest_core::gate::Statistic;
 use difftest_core::metric::MetricKind;
 
 use super::paint::{COLUMN, Paint, Status};
+use super::visual;
 use crate::evidence;
 use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
 use crate::text::{bound, brief, compared, count, safe, score, seconds_column, short};
@@ -100,7 +101,8 @@ pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize,
     let time = seconds_column(waited);
     let name = paint.bold(&format!("{}::{}", safe(&suite.name), safe(&test.name)));
     // A pass that nothing could have kept from passing is not to look like one that was earned.
-    let unjudged = test.verdict == Verdict::Pass && test.gates.is_empty();
+    let compares = cases.iter().any(|case| case.comparison.is_some());
+    let unjudged = test.verdict == Verdict::Pass && test.gates.is_empty() && !compares;
     let note = match test.split_of {
         Some(all) if test.verdict == Verdict::NotRun => {
             format!("({images} here, of {all}) judged by `difftest merge`")
@@ -124,6 +126,7 @@ pub(super) fn test(suite: &SuiteResult, index: usize, waited: f64, width: usize,
             text += &paint.below(&paint.dim(&line));
         }
     }
+    text += &visual::lines(cases, paint);
     text + &errors(test, paint) + &warnings(cases, paint)
 }
 

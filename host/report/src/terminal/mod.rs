@@ -23,6 +23,7 @@ mod paint;
 mod progress;
 mod summary;
 mod times;
+mod visual;
 
 #[cfg(test)]
 mod tests;
