@@ -4,6 +4,7 @@ pub(crate) mod baseline;
 pub(crate) mod html;
 pub(crate) mod model;
 pub(crate) mod plugin;
+pub(crate) mod remote;
 pub(crate) mod report;
 pub(crate) mod reports;
 pub(crate) mod review;
@@ -82,6 +83,10 @@ pub(crate) enum Command {
     /// Fetch, inspect and check models of the Hugging Face hub.
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Give this project's evidence to others: images and scores, baselines, recordings of shards.
+    Push(remote::PushArgs),
+    /// Take what others gave: images and scores, baselines, recordings of shards.
+    Pull(remote::PullArgs),
     /// Find and install the ONNX Runtime library.
     #[command(subcommand)]
     Runtime(RuntimeCommand),

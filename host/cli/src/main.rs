@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::Baseline(command) => commands::baseline::baseline(&command, &mut ui),
         Command::Plugin(command) => commands::plugin::plugin(&command, &mut ui),
         Command::Model(command) => commands::model::model(&command, &mut ui),
+        Command::Push(args) => commands::remote::push(&args, &mut ui),
+        Command::Pull(args) => commands::remote::pull(&args, &mut ui),
         Command::Runtime(command) => commands::runtime::runtime(&command, &mut ui),
     };
     match outcome {

@@ -22,7 +22,8 @@
 //! | [`document`] | small JSON documents that carry their own digest |
 //! | [`log`] | pointer logs: append, newest |
 //! | [`recordings`] | recordings of shards |
-//! | [`folder`] | folders (baselines), with a parent each |
+//! | [`folder`] | folders (baselines), whose journal tells what builds upon what |
+//! | [`evidence`] | the cache of a project, up and down |
 //!
 //! # Invariants
 //!
@@ -40,6 +41,7 @@ pub mod blob;
 mod connect;
 pub mod document;
 pub mod error;
+pub mod evidence;
 pub mod file;
 pub mod folder;
 pub mod location;

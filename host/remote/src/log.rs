@@ -3,6 +3,7 @@
 //! A *lane* is a folder of documents with ascending numbers. The one with the highest is the state; to change it is to put the next
 //! number, which only one writer can. The others see who did, build upon that, and put the number after it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::blob::BlobId;
 use crate::document::{self, FORMAT, Unusable};
 use crate::error::Error;
-use crate::store::{Put, Remote, SMALL};
+use crate::store::{Fresh, Put, Remote, SMALL};
 
 /// How often a writer begins again because others were faster.
 const TRIES: u32 = 50;
@@ -57,11 +58,35 @@ fn parsed(key: &str) -> Option<(&str, u64)> {
     Some((lane, name.strip_suffix(".json")?.parse().ok()?))
 }
 
+/// A document as it was read, with its ETag. What is not whole any more was never kept.
+fn read_kept(path: &Path) -> Option<(String, Vec<u8>)> {
+    let bytes = std::fs::read(path).ok()?;
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let tag = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let document = bytes[end + 1..].to_vec();
+    document::opened::<serde_json::Value>(&document).ok()?;
+    Some((tag, document))
+}
+
 impl Remote {
-    /// A document, verified; none where it is not there.
+    /// A document, verified; none where it is not there. One that was read before is asked for by its ETag.
     pub(crate) async fn document<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let Some(bytes) = self.get(key, SMALL).await? else { return Ok(None) };
-        self.read_document(key, &bytes).map(Some)
+        let kept = self.kept.as_ref().map(|folder| folder.join(&BlobId::of(key.as_bytes()).to_string()[..32]));
+        let before = kept.as_deref().and_then(read_kept);
+        let tag = before.as_ref().map(|(tag, _)| tag.clone());
+        match (self.get_if_changed(key, tag, SMALL).await?, before) {
+            (None, _) => Ok(None),
+            (Some(Fresh::Same), Some((_, bytes))) => self.read_document(key, &bytes).map(Some),
+            (Some(Fresh::Same), None) => Err(self.corrupt(key, "is said to be what it was, which was not asked")),
+            (Some(Fresh::Changed(bytes, tag)), _) => {
+                let document = self.read_document(key, &bytes)?;
+                if let (Some(path), Some(tag)) = (kept, tag) {
+                    // it only saves a transfer: where it cannot be kept, it is read again
+                    let _ = difftest_store::atomic::write(&path, &[tag.as_bytes(), b"\n", &bytes].concat());
+                }
+                Ok(Some(document))
+            }
+        }
     }
 
     pub(crate) fn read_document<T: serde::de::DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {

@@ -1,5 +1,6 @@
 //! [`Remote`]: what an object store is asked for, and what its answers mean.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, memory::InMemory};
 use tokio::runtime::Runtime;
 
+use crate::blob::BlobId;
 use crate::connect::connect;
 use crate::error::Error;
 use crate::location::{Environment, Kind, Location};
@@ -24,6 +26,8 @@ pub struct Remote {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) runtime: Runtime,
     pub(crate) asking: Asking,
+    /// Where documents are kept that were read before.
+    pub(crate) kept: Option<PathBuf>,
 }
 
 /// What errors need to know of a remote.
@@ -83,9 +87,17 @@ impl Remote {
 
     fn with(store: Arc<dyn ObjectStore>, location: Location, root: Path) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|source| {
-            Error::Local { action: "start a runtime in", path: std::path::PathBuf::from("this process"), source }
+            Error::Local { action: "start a runtime in", path: PathBuf::from("this process"), source }
         })?;
-        Ok(Self { store, runtime, asking: Asking { location, root } })
+        Ok(Self { store, runtime, asking: Asking { location, root }, kept: None })
+    }
+
+    /// The same, keeping documents in `folder`: what has not changed since it was last read is not sent again.
+    #[must_use]
+    pub fn keeping(mut self, folder: &std::path::Path) -> Self {
+        let name = BlobId::of(self.url().as_bytes()).to_string();
+        self.kept = Some(folder.join(&name[..16]));
+        self
     }
 
     /// Its URL without anything secret.

@@ -9,6 +9,7 @@ pub(crate) mod list;
 pub(crate) mod model;
 mod output;
 pub(crate) mod plugin;
+pub(crate) mod remote;
 pub(crate) mod report;
 mod reports;
 pub(crate) mod review;

@@ -19,6 +19,7 @@ mod loras;
 mod models;
 mod plugins;
 mod registry;
+mod remotes;
 mod runs;
 mod suites;
 mod worlds;

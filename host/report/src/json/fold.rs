@@ -26,6 +26,7 @@ impl Default for Results {
             exit_code: None,
             seconds: None,
             error: None,
+            remote: None,
             tests: Counts::default(),
             suites: Vec::new(),
         }

@@ -12,8 +12,8 @@ mod types;
 mod tests;
 
 pub use types::{
-    CaseResult, CaseState, Counts, ErrorRecord, FORMAT, GateRecord, ImageFile, LogLine, Results, ScoreResult,
-    SuiteResult, TestResult,
+    CaseResult, CaseState, Counts, ErrorRecord, FORMAT, GateRecord, ImageFile, LogLine, RemoteRecord, RemoteState,
+    Results, ScoreResult, SuiteResult, TestResult,
 };
 
 /// The JSON Schema of [`Results`].

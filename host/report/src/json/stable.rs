@@ -20,6 +20,7 @@ impl Results {
         stable.run.clear();
         stable.started.clear();
         stable.folder.clear();
+        stable.remote = None;
         stable.seconds = stable.seconds.map(|_| 0.0);
         stable.suites.iter_mut().for_each(suite);
         stable

@@ -48,10 +48,43 @@ pub struct Results {
     /// What ended the run early, such as a full disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorInfo>,
+    /// The remote that it was run with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteRecord>,
     /// How many tests came to which verdict.
     pub tests: Counts,
     /// The suites, in the order they ran.
     pub suites: Vec<SuiteResult>,
+}
+
+/// What a run had to do with its remote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteRecord {
+    /// Its URL, without anything secret.
+    pub url: String,
+    /// How it served.
+    pub state: RemoteState,
+    /// Images that were found there.
+    pub images: usize,
+    /// Scores that were found there.
+    pub scores: usize,
+    /// Images and scores that were given to it.
+    pub pushed: usize,
+    /// What was wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// How a remote served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemoteState {
+    /// It was asked, and answered.
+    Used,
+    /// It could not be used, or not to the end; the run went on without.
+    Degraded,
+    /// It was not asked: `--offline`.
+    Offline,
 }
 
 /// How many tests came to which verdict.

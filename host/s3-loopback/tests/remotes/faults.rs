@@ -1,5 +1,6 @@
 //! What happens on the way, and to what is stored.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use difftest_remote::store::Put;
@@ -153,4 +154,20 @@ fn a_409_with_nothing_there_is_tried_again() {
     let writer = remote(&proxy.address, Who::Writer);
     let (recording, put) = writer.push_recording("g", SHARD, &path, &author(), &mut unwatched).unwrap();
     assert_eq!((put, recording.pointer.number), (Put::Made, 1));
+}
+
+/// A pointer that was read before is asked for by its ETag.
+#[test]
+fn what_was_read_before_is_not_sent_again() {
+    let server = start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path(), "r", 5000);
+    remote(&server.address, Who::Writer).push_recording("g", SHARD, &path, &author(), &mut unwatched).unwrap();
+    let proxy = Proxy::start(&server.address, |_, _, _| Fault::None);
+    let kept = tempfile::tempdir().unwrap();
+    let recordings = || remote(&proxy.address, Who::Reader).keeping(kept.path()).recordings(None);
+    let first = recordings().unwrap();
+    assert_eq!(proxy.unchanged.load(Ordering::Relaxed), 0);
+    assert_eq!(recordings().unwrap(), first);
+    assert_eq!(proxy.unchanged.load(Ordering::Relaxed), 1);
 }

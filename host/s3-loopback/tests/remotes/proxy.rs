@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Proxy {
     pub address: String,
     /// Every request: method and path.
     pub seen: Arc<Mutex<Vec<(String, String)>>>,
+    /// How many answers said that nothing has changed.
+    pub unchanged: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -38,14 +41,17 @@ impl Proxy {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (rule, server): (Arc<Rule>, _) = (Arc::new(rule), server.to_owned());
         let list = Arc::clone(&seen);
+        let unchanged = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&unchanged);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (rule, server, list) = (Arc::clone(&rule), server.clone(), Arc::clone(&list));
+                let counter = Arc::clone(&counter);
                 // what breaks here is what the tests are about
-                std::thread::spawn(move || drop(one(client, &server, &*rule, &list)));
+                std::thread::spawn(move || drop(one(client, &server, &*rule, &list, &counter)));
             }
         });
-        Self { address, seen }
+        Self { address, seen, unchanged }
     }
 
     /// How many requests of this method had a path with `part` in it.
@@ -55,7 +61,13 @@ impl Proxy {
 }
 
 /// One request and its answer; the connection ends with it.
-fn one(mut client: TcpStream, server: &str, rule: &Rule, seen: &Mutex<Vec<(String, String)>>) -> std::io::Result<()> {
+fn one(
+    mut client: TcpStream,
+    server: &str,
+    rule: &Rule,
+    seen: &Mutex<Vec<(String, String)>>,
+    unchanged: &AtomicUsize,
+) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -94,6 +106,9 @@ fn one(mut client: TcpStream, server: &str, rule: &Rule, seen: &Mutex<Vec<(Strin
     upstream.write_all(&body)?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 304") {
+        unchanged.fetch_add(1, Ordering::Relaxed);
+    }
     match fault {
         Fault::Lost => return client.shutdown(Shutdown::Both),
         Fault::Slow(pause) => std::thread::sleep(pause),

@@ -197,6 +197,31 @@ impl Look<'_> {
         score.value.is_finite().then_some(Scored { score, seconds, run })
     }
 
+    /// The keys of all images that are known, for whoever carries them elsewhere.
+    #[must_use]
+    pub fn all_generations(&self) -> Vec<Key<Generation>> {
+        self.keys("SELECT key FROM generation ORDER BY key")
+    }
+
+    /// The keys of all scores.
+    #[must_use]
+    pub fn all_scores(&self) -> Vec<Key<Scoring>> {
+        self.keys("SELECT key FROM score ORDER BY key")
+    }
+
+    /// All keys of a table; what cannot be read is not there.
+    fn keys<K>(&self, sql: &str) -> Vec<Key<K>> {
+        let read = || -> rusqlite::Result<Vec<Key<K>>> {
+            let mut statement = self.0.prepare_cached(sql)?;
+            let keys = statement.query_map([], |row| row.get::<_, [u8; 32]>(0).map(Key::from_bytes))?;
+            keys.collect()
+        };
+        read().unwrap_or_else(|error| {
+            self.1.give_up(&format!("cannot read the index in {}: {error}", self.1.folder().display()));
+            Vec::new()
+        })
+    }
+
     /// What was last said of a case.
     #[must_use]
     pub fn judged(&self, case: &str, environment: &str) -> Option<Judged> {

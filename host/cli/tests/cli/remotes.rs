@@ -1,0 +1,224 @@
+//! Projects that share evidence through a folder, and through a server that speaks S3.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::env::{Finished, TestEnv, finished};
+use server::{Server, Who};
+
+#[path = "../../../s3-loopback/tests/remotes/server.rs"]
+#[allow(dead_code)]
+mod server;
+
+/// Names the server program; where it is set, the program has to be there.
+const VARIABLE: &str = "DIFFTEST_S3_LOOPBACK";
+
+/// A place that projects share.
+enum Place {
+    Folder(tempfile::TempDir),
+    S3(Server),
+}
+
+impl Place {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// The server, which lies beside the program where all of the workspace is built.
+    fn s3() -> Option<Self> {
+        let named = std::env::var_os(VARIABLE).map(PathBuf::from);
+        let beside = Path::new(env!("CARGO_BIN_EXE_difftest")).with_file_name("difftest-s3-loopback");
+        let program = named.unwrap_or(beside.with_extension(std::env::consts::EXE_EXTENSION));
+        if !program.is_file() {
+            let reason = "skipped: there is no difftest-s3-loopback; `cargo build -p difftest-s3-loopback` makes it\n";
+            std::io::stdout().write_all(reason.as_bytes()).unwrap();
+            return None;
+        }
+        Some(Self::S3(Server::start(&program)))
+    }
+
+    /// Every kind that there is on this machine.
+    fn all() -> Vec<Self> {
+        std::iter::once(Self::folder()).chain(Self::s3()).collect()
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Folder(folder) => format!("file://{}", folder.path().display()),
+            Self::S3(_) => "s3://bucket/project".into(),
+        }
+    }
+
+    /// Where an object lies.
+    fn object(&self, key: &str) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.path().join(key),
+            Self::S3(server) => server.object(&format!("project/{key}")),
+        }
+    }
+
+    fn run(&self, env: &TestEnv, who: Who, arguments: &[&str]) -> Finished {
+        let mut command = env.command();
+        command.args(arguments).env("DIFFTEST_REMOTE", self.url()).env("NO_PROXY", "*").env("USER", "ann");
+        if let Self::S3(server) = self {
+            command.envs(server.environment(who));
+        }
+        finished(command.output().unwrap())
+    }
+}
+
+/// A project with a baseline of one environment.
+fn with_baseline() -> TestEnv {
+    let env = TestEnv::new();
+    env.write("baselines/v1/cpu-f32/manifest.json", "{\"format\": 1}");
+    env.write("baselines/v1/cpu-f32/audit.jsonl", "{\"decision\":\"accept\",\"case\":\"a\"}\n");
+    env.write("baselines/v1/cpu-f32/suite/a red circle-seed42.png", vec![7; 100_000]);
+    env
+}
+
+/// Every file below a folder with its bytes.
+fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { open.push(path) } else { found.push((path.clone(), std::fs::read(path).unwrap())) }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(env: &TestEnv) -> Vec<(PathBuf, Vec<u8>)> {
+    let root = env.path("baselines");
+    tree(&root).into_iter().map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_owned(), bytes)).collect()
+}
+
+#[test]
+fn a_baseline_goes_from_one_project_to_another_and_nothing_is_overwritten() {
+    for place in Place::all() {
+        let (ann, ben) = (with_baseline(), TestEnv::new());
+        let push = place.run(&ann, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        assert!(
+            push.stdout.contains("pushed baseline v1 (cpu-f32): 3 files") && push.stdout.contains("number 1"),
+            "{}",
+            push.stdout
+        );
+        let again = place.run(&ann, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        assert!(again.stdout.contains("already there"), "{}", again.stdout);
+        // reading takes no right to write
+        let pull = place.run(&ben, Who::Reader, &["pull", "--baseline", "v1"]).exits(0);
+        assert!(
+            pull.stdout.contains("pulled baseline v1 (cpu-f32)") && pull.stdout.contains("by ann"),
+            "{}",
+            pull.stdout
+        );
+        assert_eq!(relative(&ben), relative(&ann));
+        place.run(&ben, Who::Reader, &["pull", "--baseline", "v1"]).exits(0);
+
+        // both decide something
+        let audit = |env: &TestEnv, case: &str| {
+            let path = env.path("baselines/v1/cpu-f32/audit.jsonl");
+            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            writeln!(file, "{{\"decision\":\"accept\",\"case\":\"{case}\"}}").unwrap();
+        };
+        audit(&ben, "b");
+        audit(&ann, "c");
+        place.run(&ben, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        let before = relative(&ann);
+        place.run(&ann, Who::Writer, &["push", "--baseline", "v1"]).exits(2).says(&["has changed since", "pull"]);
+        place.run(&ann, Who::Writer, &["pull", "--baseline", "v1"]).exits(2).says(&["decisions"]);
+        assert_eq!(relative(&ann), before);
+    }
+}
+
+/// Environments are never mixed: each is a lane of its own, and pushing one leaves the others alone.
+#[test]
+fn environments_of_a_baseline_are_kept_apart() {
+    for place in Place::all() {
+        let (ann, ben) = (with_baseline(), TestEnv::new());
+        ben.write("baselines/v1/cuda-f16/manifest.json", "{\"format\": 1}");
+        ben.write("baselines/v1/cuda-f16/suite/a red circle-seed42.png", "of another device");
+        place.run(&ann, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        place.run(&ben, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        let both = TestEnv::new();
+        let pulled = place.run(&both, Who::Reader, &["pull", "--baseline", "v1"]).exits(0);
+        assert!(pulled.stdout.contains("(cpu-f32)") && pulled.stdout.contains("(cuda-f16)"), "{}", pulled.stdout);
+        let mut expected = [relative(&ann), relative(&ben)].concat();
+        expected.sort();
+        let mut found = relative(&both);
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn what_is_not_there_and_what_cannot_be_reached_is_an_error() {
+    for place in Place::all() {
+        let env = TestEnv::new();
+        place
+            .run(&env, Who::Reader, &["pull", "--baseline", "v9"])
+            .exits(2)
+            .says(&["no baseline `v9`", "push it first"]);
+        assert!(!env.path("baselines").exists());
+    }
+    let env = TestEnv::new();
+    env.run(["pull", "--cache"]).exits(2).says(&["no remote is named", "DIFFTEST_REMOTE"]);
+    env.run(["pull", "--cache", "--remote", "not-mounted"]).exits(2).says(&["does not exist", "not-mounted"]);
+    let mut nobody = env.command();
+    nobody.args(["pull", "--cache", "--remote", "s3://bucket"]).envs(server::environment("127.0.0.1:1", Who::Reader));
+    finished(nobody.env("NO_PROXY", "*").output().unwrap()).exits(2).says(&["s3://bucket cannot be reached"]);
+}
+
+#[test]
+fn mistakes_in_urls_and_options_are_usage_errors() {
+    let env = with_baseline();
+    for (url, says) in [
+        ("gcs://bucket/x", "did you mean `gs`"),
+        ("http://host/x", "no kind of remote"),
+        ("s3://bucket?regoin=x", "did you mean `region`"),
+        ("s3://bucket?secret_access_key=abcdefghijkl", "is a credential"),
+        ("", "no remote is named"),
+    ] {
+        let run = env.run(["push", "--baseline", "v1", "--remote", url]).exits(2).says(&[says]);
+        assert!(!run.stderr.contains("abcdefghijkl"), "{}", run.stderr);
+    }
+    let mut slip = env.command();
+    slip.args(["push", "--baseline", "v1", "--remote", "s3://bucket"]).env("AWS_ENDPOINT_ULR", "http://127.0.0.1:1");
+    finished(slip.output().unwrap()).exits(2).says(&["AWS_ENDPOINT_ULR", "AWS_ENDPOINT_URL"]);
+    env.run(["push", "--remote", "."]).exits(2).says(&["--baseline NAME"]);
+}
+
+#[test]
+fn a_push_that_is_refused_fails_and_no_secret_is_printed() {
+    let Some(place) = Place::s3() else { return };
+    let env = with_baseline();
+    place
+        .run(&env, Who::Reader, &["push", "--baseline", "v1"])
+        .exits(2)
+        .says(&["refuses to write", "the policy of this bucket"]);
+    let run = place.run(&env, Who::Impostor, &["push", "--baseline", "v1"]).exits(2).says(&["SignatureDoesNotMatch"]);
+    assert!(!run.stderr.contains("not the writer's secret"), "{}", run.stderr);
+    assert!(!place.object("ref").exists());
+}
+
+#[test]
+fn a_damaged_object_is_named_and_what_is_here_stays() {
+    for place in Place::all() {
+        let (ann, ben) = (with_baseline(), TestEnv::new());
+        place.run(&ann, Who::Writer, &["push", "--baseline", "v1"]).exits(0);
+        for object in tree(&place.object("cas")) {
+            let mut bad = object.1.clone();
+            bad[0] ^= 1;
+            std::fs::write(&object.0, bad).unwrap();
+            place
+                .run(&ben, Who::Reader, &["pull", "--baseline", "v1"])
+                .exits(2)
+                .says(&["is damaged", object.0.file_name().unwrap().to_str().unwrap()]);
+            assert!(relative(&ben).is_empty(), "nothing half is left");
+            std::fs::write(&object.0, &object.1).unwrap();
+        }
+        place.run(&ben, Who::Reader, &["pull", "--baseline", "v1"]).exits(0);
+    }
+}
