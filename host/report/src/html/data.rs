@@ -62,7 +62,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     });
     let page = Page {
         format: FORMAT,
-        run: &view.results.run,
+        run: if view.options.stable { "" } else { &view.results.run },
         prompts: &view.prompts,
         tests: view.groups.iter().map(|group| Test { suite: &group.suite.name, name: group.name }).collect(),
         cases: cases.collect(),

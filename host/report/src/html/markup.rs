@@ -35,12 +35,13 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// JSON that may stand in a script element: no character in it has a meaning in HTML, and it is still the same JSON.
+/// JSON that may stand in a script element: no character in it has a meaning in HTML, or turns its reading direction around, and it is
+/// still the same JSON.
 pub(super) struct Json<'a>(pub(super) &'a str);
 
 impl Display for Json<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+        let special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}'..='\u{202e}');
         let mut rest = self.0;
         while let Some(at) = rest.find(special) {
             f.write_str(&rest[..at])?;
@@ -76,9 +77,9 @@ mod tests {
 
     #[test]
     fn json_reads_back_as_it_was() -> Result<(), serde_json::Error> {
-        let text = "</script><!-- & \u{2028}\u{2029} \u{0} ü 赤";
+        let text = "</script><!-- & \u{2028}\u{2029}\u{202e} \u{0} ü 赤";
         let escaped = Json(&serde_json::to_string(text)?).to_string();
-        assert!(!escaped.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{escaped}");
+        assert!(!escaped.contains(['<', '>', '&', '\u{2028}', '\u{2029}', '\u{202e}']), "{escaped}");
         assert_eq!(serde_json::from_str::<String>(&escaped)?, text);
         Ok(())
     }

@@ -16,7 +16,7 @@
 //!
 //! 1. a thumbnail of every case, those that need attention first, in at most two thirds of what the text leaves;
 //! 2. the pictures of cases that need attention, the worst first: image, baseline, difference, heat map;
-//! 3. the pictures of all other cases.
+//! 3. the pictures of all other cases, and thumbnails again in what is left.
 //!
 //! Images of at most [`pictures::AS_IT_IS`] bytes go in as they are, differences and heat maps always (they are lossless PNG);
 //! larger ones as JPEG of quality 90. A file whose pixels are not those of the run is not shown as if it were: the page says so.
@@ -45,7 +45,6 @@ mod pictures;
 mod sheet;
 mod status;
 mod test;
-
 mod view;
 
 use std::io::{self, Write};

@@ -6,7 +6,7 @@ use difftest_core::event::Conclusion;
 use difftest_core::generate::GeneratorInfo;
 use difftest_core::key::Action;
 
-use super::markup::Text;
+use super::markup::{Text, cut};
 use super::pictures::Pictures;
 use super::status::Status;
 use super::view::View;
@@ -31,6 +31,8 @@ pub(super) fn write(view: &View<'_>, pictures: &Pictures, out: &mut dyn Write) -
     let mut facts = Vec::new();
     if !view.options.stable {
         facts.extend((!results.run.is_empty()).then(|| format!("run {}", results.run)));
+        facts.extend(results.label.clone());
+        facts.extend(results.commit.as_ref().map(|commit| format!("commit {}", cut(commit, 12))));
         facts.extend((!results.started.is_empty()).then(|| results.started.clone()));
         facts.extend(results.seconds.map(duration));
     }

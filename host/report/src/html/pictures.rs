@@ -70,7 +70,11 @@ impl Pictures {
         let used = pictures.fill(view, &wishes(thumbnail, &|_| true), room / 3 * 2);
         let mut left = room - used;
         left -= pictures.fill(view, &wishes(larger, &|case| case.status.needs_attention()), left);
-        pictures.fill(view, &wishes(larger, &|case| !case.status.needs_attention()), left);
+        left -= pictures.fill(view, &wishes(larger, &|case| !case.status.needs_attention()), left);
+        let missing = wishes(thumbnail, &|_| true);
+        let missing: Vec<_> =
+            missing.into_iter().filter(|w| matches!(pictures.slot(w.case, w.role), Slot::LeftOut)).collect();
+        pictures.fill(view, &missing, left);
         pictures
     }
 

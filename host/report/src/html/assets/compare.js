@@ -24,6 +24,8 @@ const compare = {
     if (!this.stage.dataset.ready) {
       this.stage.dataset.ready = "yes";
       this.stage.addEventListener("pointerdown", (event) => this.drag(event));
+      // an image must not be dragged away as a file
+      this.stage.addEventListener("dragstart", (event) => event.preventDefault());
       this.stage.addEventListener("pointermove", (event) => event.buttons === 1 && this.drag(event));
       for (const figure of $$("figure", this.stage)) figure.addEventListener("scroll", () => this.together(figure));
       for (const image of $$("img", this.stage)) image.addEventListener("load", () => this.fit());
@@ -53,7 +55,7 @@ const compare = {
 
   drag(event) {
     if (this.stage.dataset.mode === "toggle" && event.type === "pointerdown") return this.flip();
-    if (this.stage.dataset.mode !== "slider" || event.target.tagName !== "IMG") return;
+    if (this.stage.dataset.mode !== "slider" || !event.target.closest("figure")) return;
     event.preventDefault();
     const box = $("figure.actual img", this.stage).getBoundingClientRect();
     this.range.value = ((event.clientX - box.left) / box.width) * 100;
@@ -92,14 +94,14 @@ const compare = {
     const widest = Math.max(...images.map((image) => image.naturalWidth), 1);
     const tallest = Math.max(...images.map((image) => image.naturalHeight), 1);
     let scale = Math.min(width / widest, height / tallest);
-    if (scale > 1) scale = Math.min(Math.floor(scale), 8);
+    if (scale > 3) scale = Math.min(Math.floor(scale), 8);
     if (this.zoomed) scale = 1 / devicePixelRatio;
     for (const image of images) {
       // a smaller picture of the same image is drawn as large as the others
       const own = widest / image.naturalWidth;
       const same = Math.abs(image.naturalHeight * own - tallest) < 2 ? own : 1;
       image.style.width = `${Math.round(image.naturalWidth * same * scale)}px`;
-      image.style.imageRendering = scale * same > 1 ? "pixelated" : "auto";
+      image.style.imageRendering = scale * same >= 3 ? "pixelated" : "auto";
     }
   },
 };
