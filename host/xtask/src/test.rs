@@ -34,7 +34,8 @@ Usage: cargo xtask test [--quick]
 
 Steps; the first that fails ends it, with the command that repeats it:
   1  tools: cargo, a Python package client, the Rust target wasm32-wasip2 (added through rustup),
-     and Debian's registry server, unpacked into target/tools where it is missing and apt-get can fetch it
+     Debian's registry server, unpacked into target/tools where it is missing and apt-get can fetch it, and Chromium with its
+     WebDriver, installed where this is root of such a system (screenshots of the HTML report go to target/screenshots)
   2  format: cargo fmt --all --check
   3  plugins: all of plugins/ are built to WebAssembly components, which tests load
   4  clippy over everything, warnings are errors
@@ -63,7 +64,11 @@ pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
 /// procedural macros are shared by all steps.
 fn whole(workspace: &Workspace) -> Result<(), Failure> {
     let mut steps = Steps::new(9);
-    steps.run("tools", || tools::prepare(workspace).and_then(|()| tools::registry_server(workspace)))?;
+    steps.run("tools", || {
+        tools::prepare(workspace)?;
+        tools::browser(workspace);
+        tools::registry_server(workspace)
+    })?;
     steps.run("format", || step::run(&mut format(workspace)))?;
     steps.run("plugins to WebAssembly components", || step::run(&mut workspace.build_plugins(&PLUGINS)))?;
     steps.run("clippy", || step::run(&mut clippy(workspace)))?;

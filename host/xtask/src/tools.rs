@@ -50,6 +50,35 @@ pub(crate) fn registry_server(workspace: &Workspace) -> Result<(), Failure> {
     }
 }
 
+/// A Chromium with its WebDriver for the tests of the HTML report. Debian's is installed where this is root of a system with apt-get;
+/// where that cannot be, those tests say that they are skipped.
+pub(crate) fn browser(workspace: &Workspace) {
+    let there = |name: &str| step::succeeds(workspace.command(name).arg("--version"));
+    let chromium = || ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"].into_iter().any(there);
+    if there("chromedriver") && chromium() {
+        return;
+    }
+    let root = step::output(workspace.command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let reason = if !there("apt-get") {
+        "there is no apt-get here"
+    } else if !root {
+        "only root may install packages"
+    } else {
+        let apt = |words: &[&str]| {
+            step::succeeds(workspace.command("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive"))
+        };
+        let install = || apt(&["install", "-q", "-y", "--no-install-recommends", "chromium", "chromium-driver"]);
+        // fresh machines have no package lists yet
+        if install() || (apt(&["update", "-q"]) && install()) {
+            return;
+        }
+        "apt-get cannot install it (is there a network?)"
+    };
+    eprintln!(
+        "skipped: Chromium is not installed: {reason}; put it and chromedriver on the path to run the tests that need them"
+    );
+}
+
 /// The first package client that answers.
 fn python_clients(workspace: &Workspace) -> Option<&'static [&'static str]> {
     const CLIENTS: [&[&str]; 5] =

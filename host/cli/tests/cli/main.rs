@@ -11,6 +11,7 @@ mod compiling;
 mod devices;
 mod env;
 mod families;
+mod html;
 mod hub;
 mod images;
 mod interrupts;

@@ -1,8 +1,10 @@
 //! What is said of a single case. Verdicts are said of tests; a person who looks at images wants to know which of them are to blame.
 
 use difftest_core::event::Verdict;
+use difftest_core::metric::Direction;
 use difftest_core::visual::{Comparison, Standing};
 
+use crate::evidence;
 use crate::json::{CaseResult, CaseState, GateRecord, TestResult};
 
 /// The worst first: the order in which cases are shown.
@@ -85,7 +87,16 @@ pub(super) fn of_cases(test: Option<&TestResult>, cases: &[&CaseResult]) -> Vec<
         let gates = test.map_or(&[][..], |test| &test.gates);
         let short = gates.iter().zip(&scales).filter_map(|(gate, scale)| {
             let value = score(case, &gate.result.metric)?;
-            Some(-gate.result.bound.margin(value) / scale).filter(|short| short.is_finite())
+            let short = match evidence::margin(&gate.result, value) {
+                Some(margin) => -margin,
+                // nothing is asked of a single image: then the lowest scores are the worst, or the highest
+                None => match test?.metrics.iter().find(|metric| metric.name == gate.result.metric)?.direction {
+                    Direction::HigherIsBetter => -value,
+                    Direction::LowerIsBetter => value,
+                    Direction::Neither => return None,
+                },
+            };
+            Some(short / scale).filter(|short| short.is_finite())
         });
         let apart = case.comparison.iter().flat_map(distances);
         let bad = short.chain(apart).fold(f64::NEG_INFINITY, f64::max);
@@ -109,7 +120,8 @@ fn status(test: Option<&TestResult>, case: &CaseResult, blamed: bool) -> Status 
 }
 
 fn blames(gate: &GateRecord, case: &CaseResult) -> bool {
-    let outside = score(case, &gate.result.metric).is_some_and(|value| !gate.result.bound.holds(value));
+    let outside = score(case, &gate.result.metric).and_then(|value| evidence::margin(&gate.result, value));
+    let outside = outside.is_some_and(|margin| margin < 0.0);
     let lost = gate.result.evidence.iter().flat_map(|evidence| &evidence.lost);
     outside || lost.clone().any(|(prompt, change)| *prompt == case.prompt.id && *change != 0.0)
 }

@@ -3,15 +3,18 @@
 use std::io::{self, Write};
 
 use difftest_core::event::Verdict;
-use difftest_core::gate::{Evidence, Rule};
 
 use super::markup::Text;
 use super::overview::trouble;
 use super::pictures::Pictures;
 use super::view::{Group, View};
 use super::{chart, sheet};
+use crate::evidence;
 use crate::json::{GateRecord, TestResult};
 use crate::text::{self, count};
+
+/// How many of the prompts that lost most are named.
+const LOST: usize = 5;
 
 fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
@@ -79,39 +82,14 @@ fn gates(view: &View<'_>, group: &Group<'_>, test: &TestResult, out: &mut dyn Wr
 fn gate_line(gate: &GateRecord, out: &mut dyn Write) -> io::Result<()> {
     let result = &gate.result;
     let (sign, class) = if result.holds { ("✓", "pass") } else { ("✕", "fail") };
-    let rule = match result.rule {
-        Rule::Bound => String::new(),
-        Rule::Floor => "floor: ".to_owned(),
-        Rule::NoWorseThanBaseline => "no worse than the baseline: ".to_owned(),
-        Rule::Improved => "better than the baseline: ".to_owned(),
-        Rule::Rate => "rate: ".to_owned(),
-        Rule::Similar => "similar: ".to_owned(),
-    };
-    let said = match result.value {
-        Some(value) => text::compared(value, &result.bound),
-        None => format!("no value, wanted {}", text::bound(&result.bound)),
-    };
-    write!(out, "<p><i class=\"{class}\">{sign}</i> {rule}{} {}</p>", result.of, Text(&said))?;
-    result.evidence.iter().try_for_each(|evidence| write!(out, "<p class=\"faint\">{}</p>", Text(&power(evidence))))
-}
-
-/// What the scores can and cannot prove.
-fn power(evidence: &Evidence) -> String {
-    let score = text::score;
-    let mut parts = vec![format!("{}: estimate {}", count(evidence.prompts, "prompt"), score(evidence.estimate))];
-    match (evidence.lower, evidence.upper) {
-        (None, None) => {}
-        (lower, upper) => {
-            let end = |end: Option<f64>| end.map_or_else(|| "…".to_owned(), score);
-            parts.push(format!("95 % interval {} to {}, limit {}", end(lower), end(upper), score(evidence.limit)));
-        }
-    }
-    parts.extend(evidence.p_adjusted.or(evidence.p).map(|p| format!("p {}", score(p))));
-    parts.extend(evidence.detectable.map(|least| format!("so many prompts can show a difference of {}", score(least))));
-    parts.extend(evidence.prompts_needed.map(|n| format!("{n} prompts are needed")));
-    if !evidence.lost.is_empty() {
-        let lost = evidence.lost.iter().take(5).map(|(prompt, change)| format!("{prompt} ({change:+.3})"));
-        parts.push(format!("lost most: {}", lost.collect::<Vec<_>>().join(", ")));
-    }
-    parts.join("; ")
+    let said = evidence::found(result).unwrap_or_else(|| format!("no value, wanted {}", text::bound(&result.bound)));
+    write!(out, "<p><i class=\"{class}\">{sign}</i> {}</p>", Text(&said))?;
+    let Some(found) = &result.evidence else { return Ok(()) };
+    let p = found.p_adjusted.or(found.p).map(|p| format!("p = {}", text::score(p)));
+    let lost: Vec<_> =
+        found.lost.iter().take(LOST).map(|(prompt, change)| format!("{prompt} ({change:+.3})")).collect();
+    let lost = (!lost.is_empty()).then(|| format!("lost most: {}", lost.join(", ")));
+    let parts: Vec<_> =
+        p.into_iter().chain(evidence::power(result)).chain(found.notes.iter().cloned()).chain(lost).collect();
+    write!(out, "<p class=\"faint\">{}</p>", Text(&parts.join("; ")))
 }

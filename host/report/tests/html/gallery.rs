@@ -131,7 +131,7 @@ pub fn gallery() -> Gallery {
         "metric": "clip_score", "of": "mean", "bound": { "min": 0.25 }, "value": 0.245, "scores": 6, "holds": false, "margin": -0.005,
         "rule": "no-worse-than-baseline",
         "evidence": {
-            "decision": "fail", "prompts": 2, "estimate": -0.03, "lower": -0.05, "upper": -0.01, "limit": -0.005, "p": 0.01, "p_adjusted": 0.02,
+            "decision": "fail", "at_least": true, "wanted": 0.005, "prompts": 2, "estimate": -0.03, "lower": -0.05, "upper": -0.01, "limit": -0.005, "p": 0.01, "p_adjusted": 0.02,
             "baseline": 0.275, "detectable": 0.02, "prompts_needed": 31, "lost": [["p1", -0.05]],
         },
     });
