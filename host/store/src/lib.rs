@@ -8,6 +8,7 @@
 //! | [`events`] | the recording of a run, read again |
 //! | [`runs`] | the runs of a project, found by name |
 //! | [`baseline`] | accepted images and scores, in folders that are kept in version control |
+//! | [`history`] | what every run came to, in SQLite |
 //! | [`run_folder`] | one folder a run: images, the recorded event stream, `results.json` |
 //!
 //! A run's folder is `.difftest/runs/RUN/` under the working directory unless `--artifacts` names another:
@@ -24,5 +25,6 @@ pub mod baseline;
 pub mod cache;
 pub mod checkout;
 pub mod events;
+pub mod history;
 pub mod run_folder;
 pub mod runs;
