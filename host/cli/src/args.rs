@@ -1,6 +1,8 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
 pub(crate) mod baseline;
+pub(crate) mod compare;
+pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod model;
 pub(crate) mod plugin;
@@ -60,6 +62,10 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Run suites as CI does: nothing asks, plugins are pinned, baselines stay.
     Ci(Box<report::CiArgs>),
+    /// What earlier runs came to: a metric over runs, a run, what is not the same every time.
+    History(Box<history::HistoryArgs>),
+    /// Compare two runs, two models or two labels, paired by prompt and seed.
+    Compare(compare::CompareArgs),
     /// Print what `run` would do, without doing it.
     List(Box<ListArgs>),
     /// Write a commented first suite and a CI workflow.

@@ -31,6 +31,8 @@ fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run(args) => commands::run::run(&args, &mut ui),
         Command::Ci(args) => commands::report::ci(&args, &mut ui),
+        Command::History(args) => commands::history::history(&args, &mut ui),
+        Command::Compare(args) => commands::compare::compare(&args, &mut ui),
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),

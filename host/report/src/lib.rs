@@ -26,6 +26,7 @@ pub mod json;
 pub mod junit;
 pub mod list;
 pub mod markdown;
+pub mod sparkline;
 pub mod terminal;
 pub mod text;
 

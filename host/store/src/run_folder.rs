@@ -29,11 +29,7 @@ impl RunFolder {
     /// [`WriteError`] when the folder cannot be made.
     pub fn create_default(run: &str) -> Result<Self, WriteError> {
         let root = Path::new(DEFAULT_ROOT);
-        fs::create_dir_all(root).map_err(|e| WriteError::new("make the folder", root, e))?;
-        let ignore = root.join(".gitignore");
-        if !ignore.exists() {
-            atomic::write(&ignore, b"# Runs of difftest: images and recordings, safe to delete.\n*\n")?;
-        }
+        make_root(root)?;
         Self::create(&root.join("runs").join(run))
     }
 
@@ -102,6 +98,16 @@ impl RunFolder {
         line.push(b'\n');
         self.events.write_all(&line).map_err(fail)
     }
+}
+
+/// Makes the folder of a project, with a `.gitignore` in it.
+pub(crate) fn make_root(root: &Path) -> Result<(), WriteError> {
+    fs::create_dir_all(root).map_err(|e| WriteError::new("make the folder", root, e))?;
+    let ignore = root.join(".gitignore");
+    if ignore.exists() {
+        return Ok(());
+    }
+    atomic::write(&ignore, b"# Runs of difftest: images, recordings and what is made of them.\n*\n")
 }
 
 /// Whether difftest wrote the file: it begins with an event, or the run was killed before its first.

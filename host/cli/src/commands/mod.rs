@@ -1,7 +1,9 @@
 //! One command per file: arguments in, an exit code or an error out.
 
 pub(crate) mod baseline;
+pub(crate) mod compare;
 pub(crate) mod doctor;
+pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod init;
 mod inputs;

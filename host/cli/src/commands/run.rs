@@ -18,6 +18,7 @@ use difftest_run::cancel::Cancel;
 use difftest_run::conduct::{self, LogRelay, Options, SuiteRun};
 use difftest_run::load::{Kept, Loader};
 use difftest_store::atomic;
+use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
@@ -110,6 +111,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     };
 
     let mut results = Results::default();
+    let mut record = RunRecord::default();
     let mut terminal = Terminal::new(
         std::io::stderr(),
         TerminalOptions {
@@ -123,6 +125,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let (conclusion, fatal) =
         conduct::conduct(&suites, &loader, &mut folder, &options, &CANCEL, &mut |event: &Event| {
             results.apply(event);
+            record.apply(event);
             terminal.event(event);
         });
     if let Some(error) = fatal {
@@ -139,6 +142,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     let updated = update::accept(&results, update, ui).err();
     let trouble = trouble.or(updated);
+    commands::history::keep(&record, ui);
     let mut exit = Exit::from(conclusion);
     if let Some(error) = trouble {
         let error = error.report(ui);

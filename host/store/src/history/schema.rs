@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::HistoryError;
+use crate::run_folder::make_root;
 
 /// Version of the tables: how many migrations have been applied.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -28,9 +29,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
 pub(super) fn open(path: &Path) -> Result<(Connection, bool), HistoryError> {
     let fail = |source| HistoryError::of(path, source);
     let to_write = || -> Result<Connection, HistoryError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| crate::atomic::WriteError::new("make the folder", folder, error))?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+            make_root(folder)?;
         }
         let mut connection =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(fail)?;
@@ -69,7 +69,7 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// As it stands, where even the files that SQLite keeps beside it cannot be made.
-fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let plain = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if plain.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).is_ok() {
         return Ok(plain);
