@@ -47,14 +47,8 @@ struct ScoreRecord {
     run: String,
 }
 
-/// What came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulled {
-    /// Images that were asked for.
-    pub images: usize,
-    /// Scores that were asked for.
-    pub scores: usize,
-}
+/// Of images and of scores.
+pub type Keys = (Vec<Key<Generation>>, Vec<Key<Scoring>>);
 
 /// What went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +79,7 @@ impl Remote {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn evidence(&self) -> Result<(Vec<Key<Generation>>, Vec<Key<Scoring>>), Error> {
+    pub fn evidence(&self) -> Result<Keys, Error> {
         Ok((keys(&self.list("ac/generation/")?), keys(&self.list("ac/score/")?)))
     }
 
