@@ -1,6 +1,7 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
 pub(crate) mod baseline;
+pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod history;
 pub(crate) mod html;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     History(Box<history::HistoryArgs>),
     /// Compare two runs, two models or two labels, paired by prompt and seed.
     Compare(compare::CompareArgs),
+    /// Repeat a suite on this machine: how much its scores vary by themselves, and tolerances to paste.
+    Calibrate(Box<calibrate::CalibrateArgs>),
     /// Print what `run` would do, without doing it.
     List(Box<ListArgs>),
     /// Write a commented first suite and a CI workflow.

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => commands::report::ci(&args, &mut ui),
         Command::History(args) => commands::history::history(&args, &mut ui),
         Command::Compare(args) => commands::compare::compare(&args, &mut ui),
+        Command::Calibrate(args) => commands::calibrate::calibrate(&args, &mut ui),
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),

@@ -17,12 +17,14 @@
 //! | [`shard`] | how a plan is divided over machines, and the digest that pins it |
 //! | [`gate`] | thresholds, and the verdict over a test's scores |
 //! | [`stats`] | what scores can prove: intervals, p-values, power |
+//! | [`calibrate`] | what repeats and images that are no good say of a metric |
 //! | [`event`] | the stream that every output is a fold over |
 //! | [`key`] | every input of a piece of work, and the digest that names it |
 //! | [`baseline`], [`visual`] | what a run is compared with, and what that comes to |
 //! | [`nearest`] | "did you mean" |
 
 pub mod baseline;
+pub mod calibrate;
 pub mod digest;
 pub mod event;
 pub mod gate;

@@ -14,10 +14,12 @@
 //! | [`findings`] | the three above | results | sentences |
 //! | [`html`] | people, later | results and the images they name | one self-contained page |
 //! | [`terminal`] | people, live | events | lines and a progress bar on a writer |
+//! | [`calibration`] | both | what repeats showed | text, TOML or JSON |
 //! | [`list`] | both, before a run | plans | text or JSON |
 //!
 //! Whatever came from a suite, a plugin, a manifest or a file name passes through [`text::safe`] before it reaches a terminal.
 
+pub mod calibration;
 pub mod evidence;
 pub mod findings;
 pub mod github;

@@ -19,6 +19,7 @@
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
 //! | `baselines` | what gates on a baseline compare with, scored again where metrics are others now |
 //! | [`visual`] | an image beside the one that was accepted for its case |
+//! | [`controls`] | images that are no good, to see whether a metric can tell |
 //! | `sets` | a thread for each test whose images are all there |
 //! | `references` | images to compare with, and a test's own images as a set |
 //! | `describe` | the plan as the event stream tells it |
@@ -33,6 +34,7 @@ pub mod cancel;
 pub mod catalog;
 pub mod collect;
 pub mod conduct;
+pub mod controls;
 mod describe;
 pub mod load;
 mod references;

@@ -1,6 +1,7 @@
 //! One command per file: arguments in, an exit code or an error out.
 
 pub(crate) mod baseline;
+pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod history;

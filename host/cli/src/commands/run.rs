@@ -31,7 +31,7 @@ use crate::run_name::{self, RunName};
 use crate::ui::Ui;
 
 /// Shared with the signal handler.
-static CANCEL: Cancel = Cancel::new();
+pub(crate) static CANCEL: Cancel = Cancel::new();
 
 /// While plugins are loaded and prompts drawn, there is nothing to keep: Ctrl-C ends the program at once.
 static PLANNING: AtomicBool = AtomicBool::new(false);
@@ -175,7 +175,7 @@ fn rerun(args: &RunArgs) -> String {
 }
 
 /// The format that was asked for, refused now where the device has none.
-fn precision(asked: Option<&str>, device: Device) -> Result<Option<Precision>, CliError> {
+pub(crate) fn precision(asked: Option<&str>, device: Device) -> Result<Option<Precision>, CliError> {
     let Some(asked) = asked else { return Ok(None) };
     let precision =
         asked.parse().map_err(|error: UnknownPrecision| CliError::new("usage", format!("--precision: {error}")))?;
@@ -185,7 +185,7 @@ fn precision(asked: Option<&str>, device: Device) -> Result<Option<Precision>, C
 }
 
 /// The first Ctrl-C ends the run in good order; the second ends the process.
-fn stop_on_ctrl_c() -> Result<(), CliError> {
+pub(crate) fn stop_on_ctrl_c() -> Result<(), CliError> {
     static AGAIN: AtomicBool = AtomicBool::new(false);
     static LISTENING: AtomicBool = AtomicBool::new(false);
     if LISTENING.swap(true, Ordering::Relaxed) {

@@ -37,7 +37,9 @@ fn a_run_writes_its_page_with_its_images_and_how_to_repeat_it() {
 fn only_a_page_is_replaced() {
     let env = env();
     env.write("mine.html", "<p>mine");
-    env.run_suite(SUITE, &["--html", "mine.html"]).exits(2).says(&["--html mine.html would replace a file", "report.html"]);
+    env.run_suite(SUITE, &["--html", "mine.html"])
+        .exits(2)
+        .says(&["--html mine.html would replace a file", "report.html"]);
     assert_eq!(std::fs::read(env.path("mine.html")).unwrap(), b"<p>mine");
 }
 

@@ -8,7 +8,7 @@ use super::{deviation, mean};
 pub const LEVEL: f64 = 0.95;
 
 /// Quantile of Student's distribution; `freedom` is at least 1, `level` between 0 and 1.
-pub(super) fn t_quantile(level: f64, freedom: f64) -> f64 {
+pub(crate) fn t_quantile(level: f64, freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom.max(1.0)).map_or(f64::NAN, |t| t.inverse_cdf(level))
 }
 

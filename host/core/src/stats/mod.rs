@@ -31,6 +31,7 @@ mod golden_tests;
 mod simulation;
 
 pub use holm::holm;
+pub(crate) use interval::t_quantile;
 pub use interval::{LEVEL, student, wilson, wilson_p};
 pub use modes::{Modes, modes};
 pub use permutation::{fewest_for, sign_flip};

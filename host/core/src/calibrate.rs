@@ -1,0 +1,357 @@
+//! What repeats of the same work and images that are no good say of a metric: how much it varies by itself, and whether it can tell
+//! good from bad here at all.
+//!
+//! - Noise: the same images made again, with other threads and in another order, should have the same scores. Where they have not,
+//!   the spread of a test's mean over repeats is a margin below which nothing is a change.
+//! - Modes: scores that jump between two values are two code paths and not noise ([`crate::stats::modes`]).
+//! - Controls: a black frame, noise, and the prompts of other images. A metric that does not score them worse than the real ones
+//!   cannot gate here, whatever its threshold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::gate::{Bound, Variance};
+use crate::metric::Direction;
+use crate::stats::{self, ByPrompt, LEVEL, deviation, mean, sign_flip, student};
+
+/// The share of prompts that a control has to be worse in.
+const WORSE_IN: f64 = 0.9;
+
+/// How sure it has to be that a control is worse.
+const SIGNIFICANT: f64 = 0.05;
+
+/// What repeats say of one metric of one test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// The test.
+    pub test: String,
+    /// The metric.
+    pub metric: String,
+    /// Which way it is better.
+    pub direction: Direction,
+    /// How many prompts the test has.
+    pub prompts: usize,
+    /// How many images.
+    pub images: usize,
+    /// How often each was made.
+    pub repeats: usize,
+    /// Mean over prompts, of all repeats.
+    pub mean: f64,
+    /// Lower end of its interval, one-sided 95 %, over prompts.
+    pub lower: Option<f64>,
+    /// Upper end.
+    pub upper: Option<f64>,
+    /// How much the scores vary by themselves.
+    pub noise: Noise,
+    /// Where the variance of the scores comes from, with more than one seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variance: Option<Variance>,
+    /// What images that are no good score.
+    pub controls: Vec<Control>,
+    /// What to write into the suite.
+    pub proposed: Proposed,
+}
+
+/// How much the scores of the same inputs differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Noise {
+    /// Every repeat has the same scores, to the last bit.
+    pub deterministic: bool,
+    /// Standard deviation of one image's score, over repeats.
+    pub image: f64,
+    /// Standard deviation of the test's mean, over repeats.
+    pub mean: f64,
+    /// The largest difference between two scores of one image.
+    pub largest: f64,
+    /// Two values that the test's mean jumps between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes: Option<TwoModes>,
+    /// The cases whose own score jumps between two values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jumping: Vec<String>,
+}
+
+/// Two values instead of one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TwoModes {
+    /// The lower.
+    pub low: f64,
+    /// The upper.
+    pub high: f64,
+    /// The share of repeats at the lower.
+    pub share_low: f64,
+}
+
+/// Images that are no good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlKind {
+    /// Every pixel black.
+    Black,
+    /// Every pixel random.
+    Noise,
+    /// The right images under the prompts of others.
+    ShuffledPrompts,
+}
+
+/// What a metric makes of a control.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Control {
+    /// Which.
+    pub kind: ControlKind,
+    /// Mean of the control's scores.
+    pub mean: f64,
+    /// Mean of the real images' scores, of the same cases.
+    pub real: f64,
+    /// What follows.
+    pub outcome: ControlOutcome,
+}
+
+/// Whether a metric tells a control from the real images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlOutcome {
+    /// It does: the control is worse for nine prompts out of ten, and not by chance.
+    Separated,
+    /// It does not.
+    NotSeparated,
+    /// There are too few prompts to say.
+    TooFew,
+    /// The metric does not look at what this control changes.
+    NotApplicable,
+}
+
+/// Tolerances that follow from what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Proposed {
+    /// Two runs of the same model differ by less than this in 19 of 20 cases; 0 where it is deterministic.
+    pub margin: f64,
+    /// What a floor gate of the same model keeps; `None` with too few prompts for an interval.
+    pub floor: Option<Bound>,
+}
+
+/// The scores of one metric of one test: by repeat, each in the order of `cases`.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeats<'a> {
+    /// Id and prompt id of each case.
+    pub cases: &'a [(&'a str, &'a str)],
+    /// By repeat, then by case. At least one repeat.
+    pub scores: &'a [Vec<f64>],
+}
+
+impl Calibration {
+    /// Works out everything but the controls.
+    #[must_use]
+    pub fn of(test: &str, metric: &str, direction: Direction, repeats: Repeats<'_>) -> Self {
+        let by_case: Vec<Vec<f64>> =
+            (0..repeats.cases.len()).map(|case| repeats.scores.iter().map(|scores| scores[case]).collect()).collect();
+        let averages: Vec<f64> = by_case.iter().map(|scores| mean(scores)).collect();
+        let prompts = || repeats.cases.iter().map(|(_, prompt)| *prompt);
+        let by_prompt = |scores: &[f64]| ByPrompt::of(prompts().zip(scores.iter().copied()));
+        let grouped = by_prompt(&averages);
+        let means: Vec<f64> = repeats.scores.iter().map(|scores| mean(&by_prompt(scores).means())).collect();
+        let noise = noise(repeats.cases, &by_case, &means);
+        let interval = student(&grouped.means(), LEVEL);
+        Self {
+            test: test.to_owned(),
+            metric: metric.to_owned(),
+            direction,
+            prompts: grouped.len(),
+            images: repeats.cases.len(),
+            repeats: repeats.scores.len(),
+            mean: mean(&grouped.means()),
+            lower: interval.map(|(lower, _)| lower),
+            upper: interval.map(|(_, upper)| upper),
+            proposed: proposed(direction, interval, &noise, repeats.scores.len()),
+            noise,
+            variance: grouped.components().map(|found| Variance { prompt: found.prompt, seed: found.seed }),
+            controls: Vec::new(),
+        }
+    }
+
+    /// Whether it can gate here: it tells at least one control from the real images, and other prompts too where it looks at them.
+    /// `None` where no control could say.
+    #[must_use]
+    pub fn can_gate(&self) -> Option<bool> {
+        can_gate(&self.controls)
+    }
+}
+
+/// [`Calibration::can_gate`].
+#[must_use]
+pub fn can_gate(controls: &[Control]) -> Option<bool> {
+    let said = |outcome| controls.iter().any(|control| control.outcome == outcome);
+    let blind_to_prompts = controls
+        .iter()
+        .any(|control| control.kind == ControlKind::ShuffledPrompts && control.outcome == ControlOutcome::NotSeparated);
+    if blind_to_prompts {
+        Some(false)
+    } else if said(ControlOutcome::Separated) {
+        Some(true)
+    } else {
+        said(ControlOutcome::NotSeparated).then_some(false)
+    }
+}
+
+/// Compares the scores of a control with those of the real images: pairs of `(prompt id, control, real)`.
+#[must_use]
+pub fn control(kind: ControlKind, direction: Direction, scores: &[(&str, f64, f64)]) -> Control {
+    let loss = ByPrompt::of(scores.iter().map(|(prompt, control, real)| (*prompt, control - real))).means();
+    let mean_of = |pick: fn(&(&str, f64, f64)) -> f64| mean(&scores.iter().map(pick).collect::<Vec<_>>());
+    let minus = |values: &[f64]| values.iter().map(|value| -value).collect::<Vec<_>>();
+    let separated = |loss: &[f64], level: f64| {
+        let worse = loss.iter().filter(|loss| **loss < 0.0).count() as f64;
+        worse >= WORSE_IN * loss.len() as f64 && sign_flip(loss) < level
+    };
+    let outcome = if scores.iter().all(|(_, control, real)| control == real) && kind == ControlKind::ShuffledPrompts {
+        ControlOutcome::NotApplicable
+    } else {
+        let (level, found) = match direction {
+            Direction::HigherIsBetter => (SIGNIFICANT, separated(&loss, SIGNIFICANT)),
+            Direction::LowerIsBetter => (SIGNIFICANT, separated(&minus(&loss), SIGNIFICANT)),
+            Direction::Neither => {
+                let level = SIGNIFICANT / 2.0;
+                (level, separated(&loss, level) || separated(&minus(&loss), level))
+            }
+        };
+        if found {
+            ControlOutcome::Separated
+        } else if loss.len() < stats::fewest_for(level) {
+            ControlOutcome::TooFew
+        } else {
+            ControlOutcome::NotSeparated
+        }
+    };
+    Control { kind, mean: mean_of(|score| score.1), real: mean_of(|score| score.2), outcome }
+}
+
+fn noise(cases: &[(&str, &str)], by_case: &[Vec<f64>], means: &[f64]) -> Noise {
+    let spread = |scores: &Vec<f64>| {
+        let (least, most) = scores.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
+        most - least
+    };
+    let variances: Vec<f64> = by_case.iter().filter_map(|scores| deviation(scores)).map(|sd| sd * sd).collect();
+    let largest = by_case.iter().map(spread).fold(0.0, f64::max);
+    let jumping = cases.iter().zip(by_case).filter(|(_, scores)| stats::modes(scores).is_some());
+    Noise {
+        deterministic: largest == 0.0,
+        image: mean(&variances).sqrt(),
+        mean: deviation(means).unwrap_or(0.0),
+        largest,
+        modes: stats::modes(means).map(|found| TwoModes {
+            low: found.low,
+            high: found.high,
+            share_low: found.share_low,
+        }),
+        jumping: jumping.map(|((id, _), _)| (*id).to_owned()).collect(),
+    }
+}
+
+fn proposed(direction: Direction, interval: Option<(f64, f64)>, noise: &Noise, repeats: usize) -> Proposed {
+    // The difference of two such means has sqrt 2 times their deviation, which is known from few repeats only: hence t.
+    let margin = match noise.deterministic {
+        true => 0.0,
+        false => stats::t_quantile(LEVEL, repeats.saturating_sub(1) as f64) * noise.mean * std::f64::consts::SQRT_2,
+    };
+    let margin = two_digits(margin, f64::ceil);
+    let floor = interval.map(|(lower, upper)| {
+        let (min, max) = (three_decimals(lower - margin, f64::floor), three_decimals(upper + margin, f64::ceil));
+        match direction {
+            Direction::HigherIsBetter => Bound { min: Some(min), max: None },
+            Direction::LowerIsBetter => Bound { min: None, max: Some(max) },
+            Direction::Neither => Bound { min: Some(min), max: Some(max) },
+        }
+    });
+    Proposed { margin, floor }
+}
+
+/// To two significant digits, to the side that `round` says.
+fn two_digits(value: f64, round: fn(f64) -> f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 10.0_f64.powf(1.0 - value.abs().log10().floor());
+    round(value * scale) / scale
+}
+
+/// To three decimals, or three significant digits of a small value.
+fn three_decimals(value: f64, round: fn(f64) -> f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 1000.0_f64.max(10.0_f64.powf(2.0 - value.abs().log10().floor()));
+    round(value * scale) / scale
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::stats::Random;
+
+    const CASES: [(&str, &str); 6] = [("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b"), ("c1", "c"), ("c2", "c")];
+
+    fn of(direction: Direction, scores: &[Vec<f64>]) -> Calibration {
+        Calibration::of("t", "m", direction, Repeats { cases: &CASES, scores })
+    }
+
+    #[test]
+    fn the_same_scores_again_are_deterministic_and_ask_for_no_margin() {
+        let found = of(Direction::HigherIsBetter, &vec![vec![0.5, 0.6, 0.7, 0.8, 0.6, 0.6]; 3]);
+        assert!(found.noise.deterministic && found.noise.jumping.is_empty());
+        assert_eq!((found.proposed.margin, found.noise.mean), (0.0, 0.0));
+        let floor = found.proposed.floor.unwrap().min.unwrap();
+        assert!(floor <= found.lower.unwrap() && floor > found.lower.unwrap() - 0.002);
+        assert_eq!((found.prompts, found.images, found.repeats), (3, 6, 3));
+    }
+
+    #[test]
+    fn the_proposed_margin_is_kept_by_nineteen_of_twenty_pairs_of_runs() {
+        let mut random = Random::new(5);
+        let (mut kept, trials) = (0, 400);
+        let run = |random: &mut Random| (0..6).map(|_| 0.7 + 0.01 * random.normal()).collect::<Vec<f64>>();
+        for _ in 0..trials {
+            let repeats: Vec<_> = (0..5).map(|_| run(&mut random)).collect();
+            let margin = of(Direction::HigherIsBetter, &repeats).proposed.margin;
+            let (before, now) = (mean(&run(&mut random)), mean(&run(&mut random)));
+            kept += usize::from(now - before >= -margin);
+        }
+        let share = f64::from(u32::try_from(kept).unwrap()) / f64::from(trials);
+        assert!((0.92..=0.99).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn a_jump_between_two_values_is_named() {
+        let run = |jumped: bool| vec![0.5, 0.6, if jumped { 0.3 } else { 0.7 }, 0.8, 0.6, 0.6];
+        let found = of(Direction::HigherIsBetter, &[true, false, false, true, false, true].map(run));
+        assert_eq!(found.noise.jumping, ["b1"]);
+        let modes = found.noise.modes.unwrap();
+        assert!((modes.high - modes.low - 0.4 / 6.0).abs() < 1e-9 && modes.share_low == 0.5, "{modes:?}");
+    }
+
+    #[test]
+    fn a_metric_that_cannot_tell_a_control_cannot_gate() {
+        let prompts: Vec<String> = (0..8).map(|i| format!("p{i}")).collect();
+        let scores = |control: f64| -> Vec<(&str, f64, f64)> {
+            prompts.iter().enumerate().map(|(i, id)| (id.as_str(), control, 0.5 + 0.01 * i as f64)).collect()
+        };
+        let outcome = |kind, direction, value| control(kind, direction, &scores(value)).outcome;
+        use ControlKind::{Black, ShuffledPrompts};
+        assert_eq!(outcome(Black, Direction::HigherIsBetter, 0.1), ControlOutcome::Separated);
+        assert_eq!(outcome(Black, Direction::LowerIsBetter, 0.1), ControlOutcome::NotSeparated, "black is better");
+        assert_eq!(outcome(Black, Direction::Neither, 0.1), ControlOutcome::Separated);
+        assert_eq!(outcome(Black, Direction::HigherIsBetter, 0.53), ControlOutcome::NotSeparated);
+        let few = control(Black, Direction::HigherIsBetter, &scores(0.1)[..3]);
+        assert_eq!(few.outcome, ControlOutcome::TooFew);
+        let same: Vec<_> = scores(0.0).into_iter().map(|(id, _, real)| (id, real, real)).collect();
+        let unread = control(ShuffledPrompts, Direction::HigherIsBetter, &same);
+        assert_eq!(unread.outcome, ControlOutcome::NotApplicable);
+
+        let black = |value| control(Black, Direction::HigherIsBetter, &scores(value));
+        let shuffled = |value| control(ShuffledPrompts, Direction::HigherIsBetter, &scores(value));
+        assert_eq!(can_gate(&[black(0.1), unread.clone()]), Some(true));
+        assert_eq!(can_gate(&[black(0.1), shuffled(0.53)]), Some(false), "reads prompts, and any prompt will do");
+        assert_eq!(can_gate(&[black(0.9), unread.clone()]), Some(false));
+        assert_eq!((can_gate(&[few]), can_gate(&[unread]), can_gate(&[])), (None, None, None));
+    }
+}
