@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +22,7 @@ use difftest_report::text::count;
 use difftest_run::conduct::{self, LogRelay, Options, SuiteRun};
 use difftest_run::controls::{self, Controlled};
 use difftest_run::load::Loader;
+use difftest_run::visual::Update;
 use difftest_store::run_folder::{DEFAULT_ROOT, RunFolder};
 
 use crate::args::Format;
@@ -89,6 +90,9 @@ pub(crate) fn calibrate(args: &CalibrateArgs, ui: &mut Ui) -> Result<Exit, CliEr
             jobs: threads,
             batch: 1,
             fail_fast: false,
+            baselines: PathBuf::new(),
+            baseline: None,
+            update: Update::Nothing,
         };
         let clock = Instant::now();
         let mut heard = Hearing::default();
@@ -118,9 +122,12 @@ pub(crate) fn calibrate(args: &CalibrateArgs, ui: &mut Ui) -> Result<Exit, CliEr
     Ok(if broken { Exit::Error } else { Exit::Success })
 }
 
-/// A suite without its gates: nothing is judged. Reversed, the cases of each test come from the last to the first.
+/// A suite without its gates and comparisons: nothing is judged. Reversed, the cases of each test come from the last to the first.
 fn suite_run(Planned { suite, mut plan, models }: Planned, reversed: bool) -> SuiteRun {
-    plan.tests.iter_mut().for_each(|test| test.gates.clear());
+    for test in &mut plan.tests {
+        test.gates.clear();
+        test.visual = None;
+    }
     if reversed {
         plan.cases.reverse();
         plan.cases.sort_by_key(|case| case.test);
@@ -130,7 +137,6 @@ fn suite_run(Planned { suite, mut plan, models }: Planned, reversed: bool) -> Su
         folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
         models,
         plan,
-        baseline: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod compiling;
 mod devices;
 mod env;
 mod families;
+mod gates;
 mod html;
 mod hub;
 mod images;

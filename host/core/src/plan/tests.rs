@@ -106,6 +106,28 @@ fn problems(errors: &SuiteErrors) -> String {
 }
 
 #[test]
+fn gates_take_the_side_that_the_metric_says() {
+    let plan = |metric: &str, gate: &str| {
+        let text = format!(
+            "[[test]]\nname = \"t\"\nprompts = [\"a\", \"b\"]\nseeds = [1]\nmetrics = [\"{metric}\"]\nthreshold = {{ \"{metric}\" = {{ {gate} }} }}"
+        );
+        plan_with(&text, &shapes(), None)
+    };
+    let bound = |metric: &str, gate: &str| plan(metric, gate).unwrap().tests[0].gates[0].bound;
+    let (no_worse, improved) = ("gate = \"no_worse_than_baseline\", margin = 0.1", "gate = \"improved\", margin = 0.1");
+    assert_eq!(bound("clip_score", no_worse).min, Some(-0.1));
+    assert_eq!(bound("clip_score", improved).min, Some(0.1));
+    assert_eq!(bound("noise/level", no_worse).max, Some(0.1), "lower is better");
+    assert_eq!(bound("noise/level", improved).max, Some(-0.1));
+    let refused = |metric: &str, gate: &str| plan(metric, gate).unwrap_err().errors[0].message.clone();
+    assert!(refused("stats/brightness", no_worse).contains("neither better higher nor lower"));
+    assert!(refused("set/diversity", "gate = \"floor\", min = 0.1").contains("nothing can be proven"));
+    assert!(refused("clip_score", "gate = \"floor\", min = 7").contains("can never hold"));
+    assert!(refused("clip_score", "gate = \"similar\", min = 0.1, at_least = 3").contains("the test has 2 images"));
+    assert!(plan("clip_score", "gate = \"similar\", min = 0.1, at_least = \"100%\"").is_ok());
+}
+
+#[test]
 fn cases_are_prompts_times_seeds_and_thresholds_get_their_side() {
     let plan = plan_with(
         r#"

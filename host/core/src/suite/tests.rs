@@ -101,6 +101,59 @@ fn spans_point_at_what_they_name() {
 }
 
 #[test]
+fn gates_are_read_with_what_they_need() {
+    use crate::gate::{AtLeast, Check, OnInconclusive};
+    let suite = read(&format!(
+        r#"inconclusive = "pass"
+{TEST}threshold = {{ clip_score = [
+    {{ gate = "floor", min = 0.25 }},
+    {{ gate = "no_worse_than_baseline", margin = 0.01 }},
+    {{ gate = "improved" }},
+    {{ gate = "rate", min = 0.2, max = 0.9, share = 0.9 }},
+    {{ gate = "similar", min = 0.9, at_least = 8 }},
+    {{ gate = "similar", max = 0.9, at_least = "90%" }},
+] }}"#
+    ))
+    .unwrap();
+    assert_eq!(suite.inconclusive, OnInconclusive::Pass);
+    let bound = |min, max| Bound { min, max };
+    let expected = [
+        ThresholdBound::Gate(Check::Floor, bound(Some(0.25), None)),
+        ThresholdBound::Gate(Check::NoWorseThanBaseline { margin: 0.01 }, bound(None, None)),
+        ThresholdBound::Gate(Check::Improved { margin: 0.0 }, bound(None, None)),
+        ThresholdBound::Gate(Check::Rate { share: 0.9 }, bound(Some(0.2), Some(0.9))),
+        ThresholdBound::Gate(Check::Similar { at_least: AtLeast::Images(8) }, bound(Some(0.9), None)),
+        ThresholdBound::Gate(Check::Similar { at_least: AtLeast::Share(0.9) }, bound(None, Some(0.9))),
+    ];
+    let found: Vec<_> = suite.tests[0].thresholds.iter().map(|threshold| threshold.bound).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn mistakes_in_gates_say_what_to_write() {
+    let gate = |table: &str| problems(&format!("{TEST}threshold = {{ clip_score = {{ {table} }} }}"));
+    let tables = [
+        r#"gate = "flor", min = 0.2"#,
+        r#"gate = "floor""#,
+        r#"gate = "floor", min = 0.1, max = 0.2"#,
+        r#"gate = "floor", min = 0.1, margin = 0.1"#,
+        r#"gate = "no_worse_than_baseline""#,
+        r#"gate = "no_worse_than_baseline", margn = 0.1"#,
+        r#"gate = "improved", margin = -0.1"#,
+        r#"gate = "rate", min = 0.2"#,
+        r#"gate = "rate", min = 0.2, share = 1.0"#,
+        r#"gate = "similar", min = 0.9"#,
+        r#"gate = "similar", min = 0.9, at_least = "most""#,
+        r#"gate = "similar", at_least = 0"#,
+        "gate = 3",
+        "min = 0.1, share = 0.9",
+    ];
+    let all: Vec<String> = tables.iter().map(|table| format!("{table}\n{}", gate(table))).collect();
+    insta::assert_snapshot!(all.join("\n"));
+    assert!(problems(&format!("inconclusive = \"maybe\"\n{TEST}")).contains("must be \"fail\" or \"pass\""));
+}
+
+#[test]
 fn a_folder_of_images_needs_no_prompts() {
     let suite = read("model = { images = \"out\", manifest = \"m.jsonl\" }\n[[test]]\nname = \"t\"\nmetrics = [\"m\"]")
         .unwrap();

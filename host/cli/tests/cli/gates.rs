@@ -1,0 +1,129 @@
+//! Gates that ask what scores prove, and the calibration of a suite.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::env::{TestEnv, copy, workspace};
+
+const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
+
+const SUITE: &str = r#"
+model = "builtin:shapes"
+
+[models]
+clip = "builtin:shapes-clip"
+
+[defaults]
+seeds = [1]
+steps = 8
+metrics = ["clip_score"]
+
+[[test]]
+name = "adherence"
+prompts = [
+    "a red circle on a blue background", "a yellow star on a black background", "a green square on a white background",
+    "a blue triangle on a red background", "a white circle on a black background", "a yellow square on a green background",
+    "a red star on a white background", "a green triangle on a yellow background",
+]
+threshold = { clip_score = 0.0 }
+"#;
+
+/// A copy of the model that ships with difftest, the half-precision weights of its network passed through `change`, layer by layer.
+fn model(folder: &Path, change: impl Fn(&str, Vec<[u8; 2]>) -> Vec<[u8; 2]>) -> PathBuf {
+    let shipped = workspace().join("suites/models/shapes");
+    copy(&shipped, folder);
+    let bytes = std::fs::read(shipped.join(UNET)).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: serde_json::Map<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    // Another file with the same tensors: they stand in another order, and the header says who saved it.
+    let mut data = Vec::new();
+    header.insert("__metadata__".to_owned(), serde_json::json!({ "format": "pt", "saved": "anew" }));
+    for (name, entry) in header.iter_mut().rev().filter(|(name, _)| *name != "__metadata__") {
+        assert_eq!(entry["dtype"], "F16");
+        let offset = |end: usize| entry["data_offsets"][end].as_u64().unwrap() as usize + 8 + length;
+        let weights = bytes[offset(0)..offset(1)].chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+        let start = data.len();
+        data.extend(change(name, weights.collect()).into_iter().flatten());
+        entry["data_offsets"] = serde_json::json!([start, data.len()]);
+    }
+    let mut header = serde_json::to_vec(&header).unwrap();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let file = [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat();
+    assert_ne!(file, bytes);
+    std::fs::write(folder.join(UNET), file).unwrap();
+    folder.to_owned()
+}
+
+fn paired(margin: &str) -> String {
+    let gate = format!("threshold = {{ clip_score = {{ gate = \"no_worse_than_baseline\", margin = {margin} }} }}");
+    SUITE.replace("threshold = { clip_score = 0.0 }", &gate)
+}
+
+#[test]
+fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
+    let env = TestEnv::new();
+    let same = model(&env.path("same"), |_, weights| weights);
+    // The last layer of the network, a fifth of its weights lost.
+    let worse = model(&env.path("worse"), |name, weights| match name {
+        "conv_out.weight" => weights.iter().enumerate().map(|(i, w)| if i % 5 == 0 { [0, 0] } else { *w }).collect(),
+        _ => weights,
+    });
+    env.run_suite(SUITE, &[]).exits(0);
+    env.run(["baseline", "save", "--model", "v1"]).exits(0);
+
+    env.run_suite(&paired("0.01"), &[]).exits(2).says(&["compares with a baseline", "--baseline NAME"]);
+    let with = |model: &Path| ["--baseline".to_owned(), "v1".into(), "--model".into(), model.display().to_string()];
+    let run = |margin: &str, model: &Path| {
+        let words = with(model);
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", "results.json"]).collect();
+        env.run_suite(&paired(margin), &words)
+    };
+    // The same pixels prove that nothing was lost, without any margin.
+    run("0.0", &same).exits(0).says(&["no worse than the baseline: change 0.000 [0.000 to 0.000]", "8 prompts"]);
+
+    run("0.01", &worse).exits(1).says(&["FAIL", "a loss is shown", "8 prompts can show a difference of"]);
+    let results = env.results();
+    let evidence = results.pointer("/suites/0/tests/0/gates/0/evidence").unwrap();
+    assert!(
+        evidence["upper"].as_f64().unwrap() < -0.01 && evidence["p_adjusted"].as_f64().unwrap() < 0.05,
+        "{evidence}"
+    );
+    let lost: Vec<f64> = evidence["lost"].as_array().unwrap().iter().map(|lost| lost[1].as_f64().unwrap()).collect();
+    assert!(lost.len() >= 3 && lost.windows(2).all(|pair| pair[0] <= pair[1]), "the worst first: {evidence}");
+}
+
+#[test]
+fn one_prompt_proves_nothing_and_a_suite_may_tolerate_that() {
+    let env = TestEnv::new();
+    let suite = SUITE
+        .replace("threshold = { clip_score = 0.0 }", "threshold = { clip_score = { gate = \"floor\", min = 0.1 } }");
+    env.run_suite(&suite, &["-k", "p0"]).exits(1).says(&["INCONCLUSIVE", "one prompt says nothing of others"]);
+    let tolerant = format!("inconclusive = \"pass\"\n{suite}");
+    env.run_suite(&tolerant, &["-k", "p0"]).exits(0).says(&["INCONCLUSIVE", "1 inconclusive"]);
+}
+
+#[test]
+fn calibrating_measures_noise_and_controls_and_proposes_tolerances() {
+    let env = TestEnv::new();
+    env.write("suites/suite.toml", SUITE.replace("[\"clip_score\"]", "[\"clip_score\", \"image-stats/brightness\"]"));
+    let plugins = workspace().join("plugins");
+    let plugins = plugins.to_str().unwrap();
+    let found = env.run(["calibrate", "suite", "-n", "2", "--plugins", plugins]).exits(0);
+    for part in [
+        "every repeat made the same pixels",
+        "noise: 0: deterministic here, to the last bit",
+        "prompts of other images: told apart",
+        "noise: NOT told apart",
+        "prompts of other images: not looked at by this metric",
+        "gate = \"no_worse_than_baseline\", margin = 0.0 }",
+    ] {
+        assert!(found.stdout.contains(part), "no {part:?} in:\n{}", found.stdout);
+    }
+    let words = ["calibrate", "suite", "-n", "2", "--plugins", plugins, "-k", "p0 or p1", "--message-format", "json"];
+    let found: Value = serde_json::from_str(&env.run(words).exits(0).stdout).unwrap();
+    let clip = found.pointer("/suites/0/metrics/0").unwrap();
+    assert_eq!((&clip["metric"], &clip["images"], &clip["repeats"]), (&"clip_score".into(), &2.into(), &2.into()));
+    assert_eq!(clip.pointer("/controls/0/outcome").unwrap(), "too-few");
+    env.run(["calibrate", "suite", "-n", "1"]).exits(2);
+}
