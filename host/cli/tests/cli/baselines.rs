@@ -160,13 +160,8 @@ fn lists_shows_compares_and_verifies() {
 #[test]
 fn a_gate_on_a_baseline_finds_a_change_for_the_worse() {
     let env = env();
-    let text = format!(
-        "baseline = \"v1\"\n{}",
-        SCORES
-            .replace("{ min = 0.1 }", "{ gate = \"no_worse_than_baseline\", margin = 0.01 }")
-            .replace("image-stats/brightness\\\"", "image-stats/brightness")
-    );
-    let text = text.replace("brightness", "contrast");
+    let text = format!("baseline = \"v1\"\n{SCORES}").replace("image-stats/brightness", "color-words/adherence");
+    let text = text.replace("{ min = 0.1 }", "{ gate = \"no_worse_than_baseline\", margin = 0.01 }");
     // without the baseline that the suite names there is no verdict, and it can be made of this run
     suite(&env, &text, &[]).exits(2).says(&["baselines/v1", "baseline save"]);
     suite(&env, &text, &["--baseline", "v9"]).exits(2).says(&["there is no baseline baselines/v9"]);
@@ -177,11 +172,12 @@ fn a_gate_on_a_baseline_finds_a_change_for_the_worse() {
     // scores of another metric are given anew by the present one
     let path = env.path("baselines/v1/images/manifest.json");
     let stale = std::fs::read_to_string(&path).unwrap();
-    let key = manifest(&env, "v1")["cases"].as_object().unwrap().values().next().unwrap()["scores"]["image-stats/contrast"]
-        ["metric"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let key =
+        manifest(&env, "v1")["cases"].as_object().unwrap().values().next().unwrap()["scores"]["color-words/adherence"]
+            ["metric"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     std::fs::write(&path, stale.replace(&key, &"0".repeat(64))).unwrap();
     assert_eq!(suite(&env, &text, &[]).code, again.code, "scored again, not an error");
     // a baseline of another environment is named, never compared

@@ -326,3 +326,31 @@ fn loras_that_cannot_be_meant() {
     let empty = "model = \"m\"\nloras = []\n";
     insta::assert_snapshot!([wrong, images, empty].map(|text| problems(&format!("{text}{TEST}"))).join("\n"));
 }
+
+#[test]
+fn visual_regression_tests_say_what_they_tolerate() {
+    use crate::visual::{Differing, Region, Tier};
+    let head = "model = \"m\"\nbaseline = \"v1\"\n[defaults]\nssim_threshold = 0.9\n";
+    let test = "[[test]]\nname = \"t\"\nkind = \"visual_regression\"\nprompts = [\"x\"]\n";
+    let suite = read(&format!("{head}{test}")).unwrap();
+    let visual = suite.tests[0].visual.clone().unwrap();
+    assert_eq!((visual.tolerances.tiers, visual.tolerances.ssim, visual.folder), (vec![Tier::Ssim], 0.9, None));
+    assert_eq!(suite.tests[0].baseline.as_deref(), Some("v1"));
+    assert!(suite.tests[0].metrics.is_empty());
+
+    let keys = "baseline_dir = \"../b/v2\"\nmax_diff_ratio = 0.01\nphash_distance = 3\nignore = [[0, 1, 2, 3]]\nbaseline = \"own\"\n";
+    let suite = read(&format!("{head}{test}{keys}")).unwrap();
+    let visual = suite.tests[0].visual.clone().unwrap();
+    let tolerances = visual.tolerances;
+    assert_eq!(tolerances.tiers, [Tier::Pixel, Tier::Ssim, Tier::Phash], "those that a tolerance is given for");
+    assert_eq!((tolerances.differing, tolerances.phash), (Differing::Share(0.01), 3));
+    assert_eq!(tolerances.ignore, [Region { x: 0, y: 1, width: 2, height: 3 }]);
+    assert_eq!(visual.folder.as_deref(), Some(Path::new("../b/v2")));
+    assert_eq!(suite.tests[0].baseline.as_deref(), Some("own"));
+    assert_eq!(tolerances.limit(Tier::Pixel, 500), 0.01);
+
+    assert!(problems(&format!("{head}{TEST}")).contains("no test compares images"), "defaults of nobody");
+    assert!(problems(&format!("{TEST}baseline = \"../x\"")).contains("no name of a baseline"));
+    let none = problems(&format!("model = \"m\"\n{test}tiers = [\"bit\", \"bit\"]\n"));
+    assert!(none.contains("names no baseline") && none.contains("occurs twice"), "{none}");
+}
