@@ -8,12 +8,14 @@
 //! | `phash PLUGINS FOLDER COUNT THREADS SCORES` | `phash.py` |
 //! | `visual pixel|ssim FOLDER FOLDER COUNT THREADS VALUES` | `odiff.py`, `ssim_luma.py` |
 //! | `memory PLUGINS CASES` | none |
+//! | `history FOLDER RUNS CASES` | none |
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `network unet|vae|clip FOLDER THREADS REPEATS` | `networks.py run` |
 //! | `decode FOLDER SIDE THREADS` | none: peaks for `host/diffusion/src/pipeline/memory.rs` |
 //! | `gemm THREADS REPEATS` | `networks.py gemm` |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the measurement goes to stdout, trouble to stderr")]
 
+mod history;
 mod image_stats;
 mod memory;
 mod networks;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             visual::measure(tier, [images, baseline], [count, threads], values)
         }
         ["memory", plugins, cases] => memory::measure(plugins, cases),
+        ["history", folder, runs, cases] => history::build(folder, runs, cases),
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["network", kind, folder, threads, repeats] => networks::measure(kind, folder, threads, repeats),
         ["decode", folder, side, threads] => networks::decode(folder, side, threads),

@@ -12,6 +12,7 @@ mod devices;
 mod env;
 mod families;
 mod gates;
+mod history;
 mod html;
 mod hub;
 mod images;

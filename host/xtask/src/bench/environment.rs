@@ -36,7 +36,7 @@ impl<'a> Environment<'a> {
 
         let scripts = workspace.root.join("host/xtask/bench");
         let requirements = scripts.join("requirements.txt");
-        let needs_python = measurements.iter().any(|measurement| !matches!(measurement, 'd' | 'k'));
+        let needs_python = measurements.iter().any(|measurement| !matches!(measurement, 'd' | 'k' | 'u'));
         let python = match python {
             Some(python) => PathBuf::from(python),
             None if needs_python => own_python(workspace, &folder.join("venv"), &requirements)?,

@@ -11,7 +11,7 @@ use super::environment::Environment;
 use super::inputs::{self, IMAGES, SIDE};
 use super::sample::{Samples, Side, interleave};
 use super::table::{Row, Target, Unit};
-use super::{networks, plugins, visual};
+use super::{history, networks, plugins, visual};
 use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
@@ -40,6 +40,7 @@ pub(super) fn title(measurement: char) -> &'static str {
         'm' => "(m) CLIP ViT-L/14 on 8 images, against torch",
         'n' => "(n) from nothing to the first step of that UNet, whole process, against diffusers",
         'o' => "(o) pixel diff, against odiff",
+        'u' => "(u) a history of 1,000,000 scores",
         'p' => "(p) ssim of the luma, against scikit-image",
         _ => "(e) a UNet of Stable Diffusion 1.5's size, against torch",
     }
@@ -60,6 +61,7 @@ pub(super) fn measure(measurement: char, environment: &Environment<'_>, repeats:
         'm' => networks::clip(environment, repeats),
         'n' => networks::first_step(environment, repeats),
         'o' => visual::pixel(environment, repeats),
+        'u' => history::million(environment, repeats),
         'p' => visual::ssim(environment, repeats),
         _ => networks::unet(environment, repeats),
     }

@@ -9,6 +9,7 @@
 //! and its spread is shown.
 
 mod environment;
+mod history;
 mod inputs;
 mod measurements;
 mod networks;
@@ -48,6 +49,7 @@ Measurements (all of them where none is named):
   n  from nothing to the first step of (e)'s UNet, start of the program included, against diffusers, two threads
   o  pixel diff of 1,000 pairs of PNG files of 512x512, decoding included, against odiff, two threads or processes
   p  ssim of the luma of those pairs, against scikit-image, one thread
+  u  `history --metric` and `history show` of 1,000,000 scores
 
 Options:
   --repeats N    How often each side runs; the middle one counts  [default: 5]
@@ -113,14 +115,14 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" => {
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "u" => {
                 options.measurements.extend(word.chars())
             }
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghiklmnop".chars().collect();
+        options.measurements = "abcdefghiklmnopu".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();
