@@ -6,9 +6,9 @@
 //! runs is one short range of it, however many images there are.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::HistoryError;
 use crate::run_folder::make_root;
@@ -95,13 +95,31 @@ fn version(connection: &Connection, path: &Path, newest: i64) -> Result<i64, His
     Ok(found)
 }
 
+/// Readers go on while a run is written, and a kill leaves the last whole run. SQLite does not wait by itself for others that open a
+/// new file at the same time.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let set = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        match set {
+            Err(error)
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // A file system that cannot share memory keeps another mode, which is slower and as safe.
+            set => return set.map(drop),
+        }
+    }
+}
+
 /// Applies the migrations that the file does not have yet: all of them or none.
 fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), HistoryError> {
     let fail = |source| HistoryError::of(path, source);
     let newest = migrations.len() as i64;
     let found = version(connection, path, newest)?;
-    // Readers go on while a run is written, and a kill leaves the last whole run.
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    write_ahead(connection).map_err(fail)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
     if found == newest {
         return Ok(());
