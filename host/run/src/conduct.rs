@@ -148,16 +148,9 @@ pub fn conduct(
             fatal = Some(error);
         }
     }
-    let conclusion = match worst {
-        _ if fatal.is_some() => Conclusion::Error,
-        _ if cancel.interrupted() => Conclusion::Interrupted,
-        Some(Verdict::Error) => Conclusion::Error,
-        Some(Verdict::Fail | Verdict::Inconclusive | Verdict::NotRun) => Conclusion::Failed,
-        // More shards than cases: this one has nothing to do.
-        None if suites.is_empty() => Conclusion::Passed,
-        // A run without a single verdict has shown nothing.
-        None => Conclusion::Error,
-        Some(Verdict::Pass) => Conclusion::Passed,
+    let conclusion = match fatal {
+        Some(_) => Conclusion::Error,
+        None => conclusion(worst, cancel.interrupted(), suites.is_empty()),
     };
     let finished = Event::RunFinished { conclusion, seconds: began.elapsed().as_secs_f64() };
     if let Err(error) = folder.record(&finished) {
@@ -170,6 +163,19 @@ pub fn conduct(
     }
     listener(&finished);
     (if fatal.is_some() { Conclusion::Error } else { conclusion }, fatal)
+}
+
+/// What follows from the worst verdict. `nothing` says that there was nothing to do: a shard of a plan with fewer cases than shards.
+pub(crate) fn conclusion(worst: Option<Verdict>, interrupted: bool, nothing: bool) -> Conclusion {
+    match worst {
+        _ if interrupted => Conclusion::Interrupted,
+        Some(Verdict::Error) => Conclusion::Error,
+        Some(Verdict::Fail | Verdict::Inconclusive | Verdict::NotRun) => Conclusion::Failed,
+        None if nothing => Conclusion::Passed,
+        // A run without a single verdict has shown nothing.
+        None => Conclusion::Error,
+        Some(Verdict::Pass) => Conclusion::Passed,
+    }
 }
 
 /// Suites on the same model one after another, for only one model stays loaded; otherwise in their order.

@@ -23,6 +23,7 @@
 //! | `sets` | a thread for each test whose images are all there |
 //! | `references` | images to compare with, and a test's own images as a set |
 //! | `describe` | the plan as the event stream tells it |
+//! | [`merge`] | the streams of many shards as the stream of one run |
 //! | [`cancel`] | how a run is stopped |
 //!
 //! Invariants: scores and pixels do not depend on threads, lanes or batches; a case's events come in the order that
@@ -37,6 +38,7 @@ pub mod conduct;
 pub mod controls;
 mod describe;
 pub mod load;
+pub mod merge;
 mod references;
 mod sets;
 pub mod stages;

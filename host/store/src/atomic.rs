@@ -95,13 +95,13 @@ pub fn write_with<T>(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Re
 
 /// Temporary files are private to their owner; results are as readable as any other new file usually is.
 #[cfg(unix)]
-fn make_readable(file: &fs::File) -> io::Result<()> {
+pub(crate) fn make_readable(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_: &fs::File) -> io::Result<()> {
+pub(crate) fn make_readable(_: &fs::File) -> io::Result<()> {
     Ok(())
 }
 

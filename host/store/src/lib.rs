@@ -6,6 +6,7 @@
 //! | [`cache`] | what was computed before: images by content, scores by key, the last judgement of each case |
 //! | [`checkout`] | which commit of the user's project is checked out |
 //! | [`events`] | the recording of a run, read again |
+//! | [`recording`] | what a shard did, as one file that travels |
 //! | [`runs`] | the runs of a project, found by name |
 //! | [`baseline`] | accepted images and scores, in folders that are kept in version control |
 //! | [`history`] | what every run came to, in SQLite |
@@ -26,5 +27,6 @@ pub mod cache;
 pub mod checkout;
 pub mod events;
 pub mod history;
+pub mod recording;
 pub mod run_folder;
 pub mod runs;

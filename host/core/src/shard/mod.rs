@@ -24,7 +24,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use frozen::{FORMAT, Frozen, FrozenCase, FrozenSuite, FrozenTest, PlanMismatch, Recorded};
+pub use frozen::{FORMAT, Frozen, FrozenBaseline, FrozenCase, FrozenSuite, FrozenTest, Plan, PlanMismatch, Recorded};
 
 /// The most shards a plan is divided into.
 pub const MOST: u32 = 10_000;

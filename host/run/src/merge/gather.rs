@@ -1,0 +1,257 @@
+//! The events of all shards, each at its place in the plan.
+
+use std::collections::{BTreeMap, HashMap};
+
+use difftest_core::event::{CaseInfo, Conclusion, ErrorInfo, Event, TestInfo};
+use difftest_core::shard::{Frozen, FrozenSuite};
+
+use super::heads::{self, Head};
+use super::{MergeError, Stream};
+
+/// What all shards told.
+pub(super) struct Gathered {
+    /// The `RunStarted` of each.
+    pub(super) started: Vec<(u32, Event)>,
+    /// In the order of the plan.
+    pub(super) suites: Vec<Suite>,
+    /// The worst of how they ended.
+    pub(super) interrupted: bool,
+    pub(super) failed_early: bool,
+    /// Wall time of the longest.
+    pub(super) seconds: f64,
+}
+
+#[derive(Default)]
+pub(super) struct Suite {
+    pub(super) heads: Vec<Head>,
+    pub(super) error: Option<ErrorInfo>,
+    pub(super) tests: Vec<Test>,
+    pub(super) cases: Vec<Case>,
+    pub(super) logs: Vec<Event>,
+}
+
+#[derive(Default)]
+pub(super) struct Test {
+    pub(super) info: Option<TestInfo>,
+    /// By metric.
+    pub(super) sets: BTreeMap<usize, Event>,
+    /// Those of cases have their index in the plan.
+    pub(super) errors: Vec<ErrorInfo>,
+}
+
+#[derive(Default)]
+pub(super) struct Case {
+    pub(super) info: Option<CaseInfo>,
+    /// The shard that had it.
+    pub(super) shard: u32,
+    pub(super) started: bool,
+    pub(super) generated: Option<Event>,
+    pub(super) compared: Option<Event>,
+    /// By metric.
+    pub(super) scored: BTreeMap<usize, Event>,
+    pub(super) logs: Vec<Event>,
+    pub(super) finished: bool,
+}
+
+/// The suite that a stream is in.
+struct Current {
+    suite: usize,
+    /// Index in the plan, by index in the stream.
+    tests: Vec<usize>,
+    cases: Vec<usize>,
+}
+
+/// Puts every event of `streams` where it belongs, with the indices of the plan.
+pub(super) fn gather(plan: &Frozen, of: u32, streams: &[&Stream]) -> Result<Gathered, MergeError> {
+    let suites = plan.suites.iter().map(|suite| {
+        let cases = suite.cases().map(|_| Case::default()).collect();
+        Suite { tests: suite.tests.iter().map(|_| Test::default()).collect(), cases, ..Suite::default() }
+    });
+    let mut gathered = Gathered {
+        started: Vec::new(),
+        suites: suites.collect(),
+        interrupted: false,
+        failed_early: false,
+        seconds: 0.0,
+    };
+    let split = plan.split(of);
+    let places: Vec<HashMap<&str, usize>> = plan
+        .suites
+        .iter()
+        .map(|suite| suite.cases().enumerate().map(|(index, case)| (case.id.as_str(), index)).collect())
+        .collect();
+    for stream in streams {
+        let shard = stream.part.shard;
+        let reader = Reader { plan, shard, split: &split, places: &places, current: None };
+        reader.read(&stream.events, &mut gathered)?;
+    }
+    Ok(gathered)
+}
+
+struct Reader<'p> {
+    plan: &'p Frozen,
+    shard: u32,
+    split: &'p [Vec<u32>],
+    places: &'p [HashMap<&'p str, usize>],
+    current: Option<Current>,
+}
+
+impl Reader<'_> {
+    fn misfit(&self, what: impl Into<String>) -> MergeError {
+        MergeError::Misfit { shard: self.shard, what: what.into() }
+    }
+
+    fn read(mut self, events: &[Event], gathered: &mut Gathered) -> Result<(), MergeError> {
+        let mut ended = None;
+        for event in events {
+            match event {
+                Event::RunStarted { .. } => gathered.started.push((self.shard, event.clone())),
+                Event::RunFinished { conclusion, seconds } => {
+                    ended = Some(*conclusion);
+                    gathered.seconds = gathered.seconds.max(*seconds);
+                }
+                Event::SuiteStarted { suite, tests, cases, .. } => self.begin(event, suite, tests, cases, gathered)?,
+                Event::SuiteError { suite, error } => {
+                    let index = self.suite(suite)?;
+                    gathered.suites[index].error.get_or_insert_with(|| error.clone());
+                }
+                Event::SuiteFinished { .. } => self.current = None,
+                Event::Step { .. } => {}
+                other => self.place(other, gathered)?,
+            }
+        }
+        gathered.interrupted |= matches!(ended, None | Some(Conclusion::Interrupted));
+        gathered.failed_early |= ended == Some(Conclusion::Error);
+        if matches!(ended, Some(Conclusion::Passed | Conclusion::Failed)) {
+            self.complete(gathered)?;
+        }
+        Ok(())
+    }
+
+    /// A shard that ended in good order told of all of its cases.
+    fn complete(&self, gathered: &Gathered) -> Result<(), MergeError> {
+        for ((suite, shards), frozen) in gathered.suites.iter().zip(self.split).zip(&self.plan.suites) {
+            let mut cases = suite.cases.iter().zip(shards).zip(frozen.cases());
+            if let Some((_, missing)) =
+                cases.find(|((case, shard), _)| **shard == self.shard && case.info.is_none() && suite.error.is_none())
+            {
+                return Err(self.misfit(format!("it says nothing of its case {}", missing.id)));
+            }
+        }
+        Ok(())
+    }
+
+    fn suite(&self, name: &str) -> Result<usize, MergeError> {
+        let index = self.plan.suites.iter().position(|suite| suite.name == name);
+        index.ok_or_else(|| self.misfit(format!("it has a suite `{name}` that is not in the plan")))
+    }
+
+    fn begin(
+        &mut self,
+        event: &Event,
+        name: &str,
+        tests: &[TestInfo],
+        cases: &[CaseInfo],
+        gathered: &mut Gathered,
+    ) -> Result<(), MergeError> {
+        let index = self.suite(name)?;
+        let frozen: &FrozenSuite = &self.plan.suites[index];
+        let suite = &mut gathered.suites[index];
+        let mut current = Current { suite: index, tests: Vec::new(), cases: Vec::new() };
+        for info in tests {
+            let at = frozen.tests.iter().position(|test| test.name == info.name);
+            let at = at.ok_or_else(|| self.misfit(format!("it has a test `{name}::{}` of its own", info.name)))?;
+            if info.metrics.len() != frozen.tests[at].metrics.len() {
+                return Err(self.misfit(format!("its test `{name}::{}` has other metrics", info.name)));
+            }
+            match &suite.tests[at].info {
+                Some(known) => heads::same_test(name, known, info, suite.heads.first().map_or(0, |h| h.shard), self.shard)?,
+                None => suite.tests[at].info = Some(info.clone()),
+            }
+            current.tests.push(at);
+        }
+        for info in cases {
+            let at = self.places[index].get(info.id.as_str()).copied();
+            let own = at.filter(|&at| self.split[index][at] == self.shard);
+            let at = own.ok_or_else(|| self.misfit(format!("it has the case {}, which is not its own", info.id)))?;
+            let case = &mut suite.cases[at];
+            if case.info.is_some() {
+                return Err(self.misfit(format!("it has the case {} twice", info.id)));
+            }
+            (case.info, case.shard) = (Some(info.clone()), self.shard);
+            current.cases.push(at);
+        }
+        let head = Head::of(self.shard, event).ok_or_else(|| self.misfit("its suite has no beginning"))?;
+        if head.digest != frozen.digest {
+            return Err(self.misfit(format!("the text of its suite `{name}` is another")));
+        }
+        if let Some(first) = suite.heads.first() {
+            heads::same_suite(name, first, &head)?;
+        }
+        suite.heads.push(head);
+        self.current = Some(current);
+        Ok(())
+    }
+
+    /// An event of a case or a test of the current suite.
+    fn place(&self, event: &Event, gathered: &mut Gathered) -> Result<(), MergeError> {
+        let current = self.current.as_ref().ok_or_else(|| self.misfit("it tells of a case outside of a suite"))?;
+        let suite = &mut gathered.suites[current.suite];
+        let case_at = |case: usize| {
+            current.cases.get(case).copied().ok_or_else(|| self.misfit(format!("it tells of a case {case} it has not")))
+        };
+        let test_at = |test: usize| {
+            current.tests.get(test).copied().ok_or_else(|| self.misfit(format!("it tells of a test {test} it has not")))
+        };
+        let mut event = event.clone();
+        let twice = match &mut event {
+            Event::CaseStarted { case } => {
+                suite.cases[case_at(*case)?].started = true;
+                false
+            }
+            Event::CaseFinished { case } => std::mem::replace(&mut suite.cases[case_at(*case)?].finished, true),
+            Event::Generated { case, .. } => {
+                *case = case_at(*case)?;
+                suite.cases[*case].generated.replace(event.clone()).is_some()
+            }
+            Event::Compared { case, .. } => {
+                *case = case_at(*case)?;
+                suite.cases[*case].compared.replace(event.clone()).is_some()
+            }
+            Event::Scored { case, metric, .. } => {
+                *case = case_at(*case)?;
+                suite.cases[*case].scored.insert(*metric, event.clone()).is_some()
+            }
+            Event::SetScored { test, metric, .. } => {
+                *test = test_at(*test)?;
+                suite.tests[*test].sets.insert(*metric, event.clone()).is_some()
+            }
+            Event::Log { case: Some(case), .. } => {
+                *case = case_at(*case)?;
+                suite.cases[*case].logs.push(event.clone());
+                false
+            }
+            Event::Log { case: None, .. } => {
+                if !suite.logs.contains(&event) {
+                    suite.logs.push(event);
+                }
+                return Ok(());
+            }
+            Event::TestFinished { test, errors, .. } => {
+                let test = &mut suite.tests[test_at(*test)?];
+                for error in errors {
+                    if let Some(case) = &mut error.case {
+                        *case = case_at(*case)?;
+                    }
+                    // What every shard met (a metric that does not load) is told once, as in one run.
+                    if !test.errors.contains(error) {
+                        test.errors.push(error.clone());
+                    }
+                }
+                false
+            }
+            _ => false,
+        };
+        if twice { Err(self.misfit("it tells of the same thing twice")) } else { Ok(()) }
+    }
+}
