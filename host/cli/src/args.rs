@@ -5,12 +5,14 @@ pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod history;
 pub(crate) mod html;
+pub(crate) mod merge;
 pub(crate) mod model;
 pub(crate) mod plugin;
 pub(crate) mod remote;
 pub(crate) mod report;
 pub(crate) mod reports;
 pub(crate) mod review;
+pub(crate) mod shard;
 
 use std::path::PathBuf;
 
@@ -71,6 +73,10 @@ pub(crate) enum Command {
     Calibrate(Box<calibrate::CalibrateArgs>),
     /// Print what `run` would do, without doing it.
     List(Box<ListArgs>),
+    /// Write the plan of a run to a file, for shards to agree on.
+    Plan(Box<shard::PlanArgs>),
+    /// Make one run of the recordings of its shards: its reports, its folder, its exit code.
+    Merge(Box<merge::MergeArgs>),
     /// Write a commented first suite and a CI workflow.
     Init(InitArgs),
     /// Check everything a run needs, and say what to do where something is missing.
@@ -177,6 +183,8 @@ pub(crate) struct RunArgs {
     /// Name this run, for `difftest history` and `difftest compare`: `main`, `candidate`, ...
     #[arg(long, value_name = "NAME", value_parser = label, help_heading = "Output")]
     pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) sharding: shard::Sharding,
     #[command(flatten)]
     pub(crate) reports: reports::Reports,
     /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.

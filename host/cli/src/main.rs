@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::compare(&args, &mut ui),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args, &mut ui),
         Command::List(args) => commands::list::list(&args, &mut ui),
+        Command::Plan(args) => commands::plan::plan(&args, &mut ui),
+        Command::Merge(args) => commands::merge::merge(&args, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),
         Command::Review(args) => commands::review::review(&args, &mut ui),

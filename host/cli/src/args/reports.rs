@@ -25,6 +25,10 @@ pub(crate) struct Reports {
     /// GitHub's annotations beside the suite's lines, and its step summary. `auto`: where GITHUB_ACTIONS is set.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Github::Auto)]
     pub(crate) github: Github,
+    /// Leave out of every report but `--jsonl` what differs between two runs of the same work: times, names of runs, folders, and what
+    /// was found instead of being made. A run and its merged shards then give the same bytes.
+    #[arg(long)]
+    pub(crate) stable: bool,
     #[command(flatten)]
     pub(crate) html: HtmlArgs,
 }

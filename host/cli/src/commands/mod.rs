@@ -9,8 +9,10 @@ pub(crate) mod html;
 pub(crate) mod init;
 mod inputs;
 pub(crate) mod list;
+pub(crate) mod merge;
 pub(crate) mod model;
 mod output;
+pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod remote;
 pub(crate) mod report;
@@ -18,12 +20,14 @@ mod reports;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod runtime;
+mod shard;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use difftest_core::digest::Digest;
 use difftest_core::nearest::did_you_mean;
-use difftest_core::plan::{self, SuitePlan};
+use difftest_core::plan::SuitePlan;
 use difftest_core::select::Expression;
 use difftest_core::suite::{LoraUse, ModelSpec, PromptSource, Suite, SuiteError, SuiteErrors, Test};
 use difftest_diffusion::declared::{DeclaredModels, Opened};
@@ -33,6 +37,7 @@ use difftest_diffusion::scheduler::Kind;
 use difftest_diffusion::session::{self, Device, UnknownDevice};
 use difftest_plugin::{Compiler, Limits, Registry};
 use difftest_run::catalog::{self, CLIP_SCORE, Catalog};
+use difftest_run::conduct::SuiteRun;
 
 use crate::args::Selection;
 use crate::environment;
@@ -77,6 +82,17 @@ pub(crate) struct Planned {
     pub(crate) plan: SuitePlan,
     /// The models it declares; none is loaded yet.
     pub(crate) models: Arc<DeclaredModels>,
+}
+
+/// Planned suites as the conductor takes them.
+pub(crate) fn suite_runs(plans: Vec<Planned>) -> Vec<SuiteRun> {
+    let run = |Planned { suite, plan, models }: Planned| SuiteRun {
+        digest: Digest::of(suite.text.as_bytes()),
+        folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
+        models,
+        plan,
+    };
+    plans.into_iter().map(run).collect()
 }
 
 /// From arguments to plans: the same cases for `list` and `run`. Models that are opened for them will run with `options`,
@@ -124,7 +140,7 @@ pub(crate) fn plans(
         }
         let mut mistakes = inputs::missing(&suite, &model, selection)?;
         let models = catalog::models_of(&suite, &model, options, opened);
-        let plan = plan::expand(&suite, &model, seeds, &Catalog::new(registry, &suite, &models));
+        let plan = difftest_core::plan::expand(&suite, &model, seeds, &Catalog::new(registry, &suite, &models));
         match plan {
             Ok(plan) if mistakes.is_empty() => plans.push(Planned { suite, plan, models }),
             plan => {

@@ -63,6 +63,13 @@ impl Reports {
         page: HtmlOptions,
         ui: &mut Ui,
     ) -> Result<(), CliError> {
+        let (stable, pictured);
+        let (results, for_page) = if self.stable {
+            (stable, pictured) = (results.stable(), results.timeless());
+            (&stable, &pictured)
+        } else {
+            (results, results)
+        };
         let mut outcome = Ok(());
         let mut note = |done: Result<(), CliError>, ui: &mut Ui| match (done, &outcome) {
             (Err(error), Ok(())) => outcome = Err(error),
@@ -89,8 +96,8 @@ impl Reports {
             note(events.and_then(|events| to(path, &events, ui)), ui);
         }
         if let Some(path) = &self.html.html {
-            let options = HtmlOptions { budget: self.html.html_budget, ..page };
-            note(html::write(results, &options, path, ui).map(drop), ui);
+            let options = HtmlOptions { budget: self.html.html_budget, stable: self.stable, ..page };
+            note(html::write(for_page, &options, path, ui).map(drop), ui);
         }
         note(self.tell_github(results), ui);
         outcome

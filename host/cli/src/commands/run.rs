@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use difftest_core::digest::Digest;
 use difftest_core::event::Event;
 use difftest_diffusion::declared::Opened;
 use difftest_diffusion::session::{self, Device, Precision, UnknownPrecision};
@@ -15,14 +14,14 @@ use difftest_report::html::HtmlOptions;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
-use difftest_run::conduct::{self, LogRelay, Options, SuiteRun};
+use difftest_run::conduct::{self, LogRelay, Options};
 use difftest_run::load::{Kept, Loader};
 use difftest_store::atomic;
 use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
-use crate::commands::{self, Planned};
+use crate::commands::{self, shard};
 use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::lock_file;
@@ -82,15 +81,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
     args.reports.check(&plans)?;
-    let suites: Vec<_> = plans
-        .into_iter()
-        .map(|Planned { suite, plan, models }| SuiteRun {
-            digest: Digest::of(suite.text.as_bytes()),
-            folder: suite.path.parent().map(ToOwned::to_owned).unwrap_or_default(),
-            models,
-            plan,
-        })
-        .collect();
+    let (suites, share) = shard::divide(&args.sharding, commands::suite_runs(plans), ui)?;
     let RunName { name: run, started } = run_name::next(ui);
     let mut folder = match &args.artifacts {
         Some(path) => RunFolder::create(path)?,
@@ -132,6 +123,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         results.fatal(error.clone());
         ui.error(&error.message, error.hint.as_deref());
     }
+    let recorded = share.map(|share| share.record(args.sharding.record.as_deref(), folder.path(), &results.run));
     let kept = folder.results_path();
     let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
     let page = HtmlOptions { rerun: rerun(args), ..HtmlOptions::default() };
@@ -143,6 +135,15 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let updated = update::accept(&results, update, ui).err();
     let trouble = trouble.or(updated);
     commands::history::keep(&record, ui);
+    // A recording that was asked for and is not there would be missed only at the merge.
+    let trouble = match recorded {
+        Some(Ok(path)) => {
+            ui.note(&format!("   recording {}", path.display()));
+            trouble
+        }
+        Some(Err(error)) => Some(error),
+        None => trouble,
+    };
     let mut exit = Exit::from(conclusion);
     if let Some(error) = trouble {
         let error = error.report(ui);
@@ -206,6 +207,6 @@ pub(crate) fn stop_on_ctrl_c() -> Result<(), CliError> {
     .map_err(|error| CliError::new("signal", format!("cannot listen for Ctrl-C: {error}")))
 }
 
-fn terminal_width() -> usize {
+pub(crate) fn terminal_width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }

@@ -24,6 +24,7 @@ mod plugins;
 mod registry;
 mod remotes;
 mod runs;
+mod shards;
 mod suites;
 mod worlds;
 mod writing;

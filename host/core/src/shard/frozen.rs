@@ -3,15 +3,11 @@
 //! Nothing in it depends on the machine: no path of a model, no time. What differs between machines and matters all the same (the
 //! model's files, the class of environments) is in the recordings, and the merge compares it there.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Strategy;
-use crate::baseline::{Baseline, BaselineCase, BaselineInfo, BaselineScore};
 use crate::digest::Digest;
 use crate::gate::Gate;
 use crate::metric::MetricKind;
@@ -24,8 +20,8 @@ pub const FORMAT: u32 = 1;
 /// How many seconds a case took when it was last made and scored, where that is known.
 pub type Recorded<'a> = dyn Fn(&str) -> Option<f64> + 'a;
 
-/// The plan of a suite, the digest of its text, and what its gates compare with.
-pub type Plan<'a> = (&'a SuitePlan, Digest, Option<&'a Baseline>);
+/// The plan of a suite and the digest of its text.
+pub type Plan<'a> = (&'a SuitePlan, Digest);
 
 /// A plan that cannot change any more. As JSON it is what `difftest plan` writes, and part of every recording of a shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,23 +45,11 @@ pub struct FrozenSuite {
     pub name: String,
     /// Digest of the suite file's text.
     pub digest: Digest,
-    /// What its gates on a baseline compare with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<FrozenBaseline>,
+    /// Whether all of its cases must be in one shard: gates on a baseline are judged where the baseline is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// Its tests, in the order of the file.
     pub tests: Vec<FrozenTest>,
-}
-
-/// The scores of a baseline: what judging needs of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FrozenBaseline {
-    /// Which.
-    pub info: BaselineInfo,
-    /// By case id and metric.
-    pub cases: BTreeMap<String, BTreeMap<String, BaselineScore>>,
-    /// Of set metrics: `suite::test`, metric, score.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sets: Vec<(String, String, BaselineScore)>,
 }
 
 /// A test.
@@ -104,31 +88,6 @@ pub struct PlanMismatch {
     what: String,
 }
 
-impl FrozenBaseline {
-    /// The scores of `baseline`.
-    #[must_use]
-    pub fn of(baseline: &Baseline) -> Self {
-        Self {
-            info: baseline.info.clone(),
-            cases: baseline.cases.iter().map(|(id, case)| (id.clone(), case.scores.clone())).collect(),
-            sets: baseline.sets.iter().map(|((test, metric), s)| (test.clone(), metric.clone(), s.clone())).collect(),
-        }
-    }
-
-    /// A baseline with these scores. Its images are not known: no gate looks at them.
-    #[must_use]
-    pub fn scores(&self) -> Baseline {
-        let nowhere = Digest::of(b"");
-        let case =
-            |scores: &BTreeMap<_, _>| BaselineCase { path: PathBuf::new(), image: nowhere, scores: scores.clone() };
-        Baseline {
-            info: self.info.clone(),
-            cases: self.cases.iter().map(|(id, scores)| (id.clone(), case(scores))).collect(),
-            sets: self.sets.iter().map(|(test, metric, s)| ((test.clone(), metric.clone()), s.clone())).collect(),
-        }
-    }
-}
-
 impl FrozenSuite {
     /// Its cases, in the order of the plan.
     pub fn cases(&self) -> impl Iterator<Item = &FrozenCase> {
@@ -137,7 +96,7 @@ impl FrozenSuite {
 }
 
 impl Frozen {
-    /// Freezes the plans of a run, each with the digest of its suite's text and its baseline, in the order they run. Only [`Strategy::Time`] asks
+    /// Freezes the plans of a run, each with the digest of its suite's text, in the order they run. Only [`Strategy::Time`] asks
     /// `recorded`; a case that it does not know is estimated from its steps and pixels, in the proportion of those that it knows.
     #[must_use]
     pub fn of(plans: &[Plan<'_>], difftest: &str, strategy: Strategy, recorded: &Recorded<'_>) -> Self {
@@ -165,7 +124,7 @@ impl Frozen {
             field(b"suite");
             field(suite.name.as_bytes());
             field(suite.digest.to_string().as_bytes());
-            field(&serde_json::to_vec(&suite.baseline).unwrap_or_default());
+            field(&[u8::from(suite.whole)]);
             for test in &suite.tests {
                 field(b"test");
                 field(test.name.as_bytes());
@@ -204,9 +163,6 @@ impl Frozen {
             }
         }
         let mut agreed = self.clone();
-        for (suite, now) in agreed.suites.iter_mut().zip(&now.suites) {
-            suite.baseline.clone_from(&now.baseline);
-        }
         agreed.difftest.clone_from(&now.difftest);
         agreed.digest = agreed.computed_digest();
         Ok(agreed)
@@ -238,7 +194,7 @@ fn difference(then: &FrozenSuite, now: &FrozenSuite) -> Option<String> {
     })
 }
 
-fn suite(&(plan, digest, baseline): &Plan<'_>) -> FrozenSuite {
+fn suite(&(plan, digest): &Plan<'_>) -> FrozenSuite {
     let mut tests: Vec<_> = plan
         .tests
         .iter()
@@ -253,7 +209,8 @@ fn suite(&(plan, digest, baseline): &Plan<'_>) -> FrozenSuite {
     for case in &plan.cases {
         tests[case.test].cases.push(FrozenCase { id: case.id.clone(), inputs: inputs(case), weight: 1.0 });
     }
-    FrozenSuite { name: plan.suite.clone(), digest, baseline: baseline.map(FrozenBaseline::of), tests }
+    let whole = plan.tests.iter().flat_map(|test| &test.gates).any(|gate| gate.check.needs_baseline());
+    FrozenSuite { name: plan.suite.clone(), digest, whole, tests }
 }
 
 fn inputs(case: &Case) -> String {
@@ -272,7 +229,7 @@ fn inputs(case: &Case) -> String {
 fn weigh(plans: &[Plan<'_>], suites: &mut [FrozenSuite], recorded: &Recorded<'_>) {
     let (mut known, mut guessed) = (0.0, 0.0);
     let mut seconds = Vec::new();
-    for (plan, ..) in plans {
+    for (plan, _) in plans {
         for case in &plan.cases {
             let took = recorded(&case.id).filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
             if let Some(took) = took {
@@ -284,7 +241,7 @@ fn weigh(plans: &[Plan<'_>], suites: &mut [FrozenSuite], recorded: &Recorded<'_>
     }
     let scale = if known > 0.0 && guessed > 0.0 { known / guessed } else { 1.0 };
     let mut seconds = seconds.into_iter();
-    for ((plan, ..), suite) in plans.iter().zip(suites) {
+    for ((plan, _), suite) in plans.iter().zip(suites) {
         let frozen = suite.tests.iter_mut().flat_map(|test| &mut test.cases);
         for (case, frozen) in plan.cases.iter().zip(frozen) {
             frozen.weight = seconds.next().flatten().unwrap_or_else(|| estimate(plan, case) * scale);

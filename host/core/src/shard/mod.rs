@@ -5,7 +5,8 @@
 //! that did not divide the same plan in the same way.
 //!
 //! The unit that is divided is the case: one image. A test with a set metric is one unit, for its score is of all of its images
-//! together; every other test may be split, and is then judged by the merge.
+//! together; so is a visual regression test, and a suite with gates on a baseline, which are judged where the baseline is. Every other
+//! test may be split, and is then judged by the merge.
 //!
 //! | module | holds |
 //! |---|---|
@@ -24,7 +25,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use frozen::{FORMAT, Frozen, FrozenBaseline, FrozenCase, FrozenSuite, FrozenTest, Plan, PlanMismatch, Recorded};
+pub use frozen::{FORMAT, Frozen, FrozenCase, FrozenSuite, FrozenTest, Plan, PlanMismatch, Recorded};
 
 /// The most shards a plan is divided into.
 pub const MOST: u32 = 10_000;

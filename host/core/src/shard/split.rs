@@ -33,6 +33,12 @@ impl Frozen {
         let mut units = Vec::new();
         for (suite, frozen) in self.suites.iter().enumerate() {
             let mut next = 0;
+            if frozen.whole {
+                let weight = frozen.cases().map(|case| case.weight).sum();
+                let name = frozen.cases().next().map_or(frozen.name.as_str(), |case| case.id.as_str());
+                units.push(Unit { name, weight, cases: (suite, 0..frozen.cases().count()) });
+                continue;
+            }
             for test in &frozen.tests {
                 let first = next;
                 next += test.cases.len();

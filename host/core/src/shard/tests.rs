@@ -30,7 +30,7 @@ fn frozen(strategy: Strategy, suites: &[Vec<(bool, Vec<f64>)>]) -> Frozen {
     let suites = suites.iter().enumerate().map(|(s, tests)| FrozenSuite {
         name: format!("s{s}"),
         digest: Digest::of(b""),
-        baseline: None,
+        whole: false,
         tests: tests
             .iter()
             .enumerate()

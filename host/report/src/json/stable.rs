@@ -12,18 +12,30 @@ use super::types::{CaseResult, LogLine, Results, ScoreResult, SuiteResult, TestR
 const OF_THE_MACHINE: [&str; 6] = ["cpu", "cpu-model", "lanes", "os", "provider-options", "threads"];
 
 impl Results {
-    /// A copy without times, names of runs, folders, what was found instead of being computed, and what the machine calls itself.
-    /// Images have the path that they would have in a run's folder, relative to it. Lists whose order depends on threads are sorted.
+    /// [`Results::timeless`], and images are named by their place in the suite instead of by their files.
     #[must_use]
     pub fn stable(&self) -> Self {
-        let mut stable = self.clone();
-        stable.run.clear();
-        stable.started.clear();
+        let mut stable = self.timeless();
         stable.folder.clear();
-        stable.remote = None;
-        stable.seconds = stable.seconds.map(|_| 0.0);
-        stable.suites.iter_mut().for_each(suite);
+        for suite in &mut stable.suites {
+            suite.cases.iter_mut().enumerate().for_each(|(index, case)| paths(index, case));
+        }
         stable
+    }
+
+    /// A copy without times, names of runs, what was found instead of being computed, and what the machine calls itself. Lists whose
+    /// order depends on threads are sorted. The paths of images are left, for outputs that show the images themselves.
+    #[must_use]
+    pub fn timeless(&self) -> Self {
+        let mut timeless = self.clone();
+        timeless.run.clear();
+        timeless.started.clear();
+        timeless.commit = None;
+        timeless.label = None;
+        timeless.remote = None;
+        timeless.seconds = None;
+        timeless.suites.iter_mut().for_each(suite);
+        timeless
     }
 }
 
@@ -32,9 +44,7 @@ fn suite(suite: &mut SuiteResult) {
         generator.environment.retain(|(name, _)| !OF_THE_MACHINE.contains(&name.as_str()));
     }
     suite.tests.iter_mut().for_each(test);
-    for (index, result) in suite.cases.iter_mut().enumerate() {
-        case(index, result);
-    }
+    suite.cases.iter_mut().for_each(case);
     logs(&mut suite.logs);
 }
 
@@ -46,13 +56,16 @@ fn test(test: &mut TestResult) {
     });
 }
 
-fn case(index: usize, case: &mut CaseResult) {
+fn case(case: &mut CaseResult) {
     case.action = Action::default();
     case.because = None;
     case.origin = case.origin.map(|_| Origin::default());
-    case.seconds = case.seconds.map(|_| 0.0);
+    case.seconds = None;
     case.scores.iter_mut().for_each(score);
     logs(&mut case.logs);
+}
+
+fn paths(index: usize, case: &mut CaseResult) {
     if let Some(image) = &mut case.image {
         let extension = std::path::Path::new(&image.path).extension().unwrap_or_default().to_string_lossy();
         image.path = format!("images/{index:04}.{extension}");

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use difftest_core::event::{CaseInfo, Conclusion, ErrorInfo, Event, TestInfo};
+use difftest_core::event::{CaseInfo, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
+use difftest_core::gate::GateResult;
 use difftest_core::shard::{Frozen, FrozenSuite};
 
 use super::heads::{self, Head};
@@ -37,6 +38,8 @@ pub(super) struct Test {
     pub(super) sets: BTreeMap<usize, Event>,
     /// Those of cases have their index in the plan.
     pub(super) errors: Vec<ErrorInfo>,
+    /// What the shard that has all of it says.
+    pub(super) judged: Option<(Verdict, Vec<GateResult>)>,
 }
 
 #[derive(Default)]
@@ -165,7 +168,9 @@ impl Reader<'_> {
                 return Err(self.misfit(format!("its test `{name}::{}` has other metrics", info.name)));
             }
             match &suite.tests[at].info {
-                Some(known) => heads::same_test(name, known, info, suite.heads.first().map_or(0, |h| h.shard), self.shard)?,
+                Some(known) => {
+                    heads::same_test(name, known, info, suite.heads.first().map_or(0, |h| h.shard), self.shard)?
+                }
                 None => suite.tests[at].info = Some(info.clone()),
             }
             current.tests.push(at);
@@ -237,8 +242,11 @@ impl Reader<'_> {
                 }
                 return Ok(());
             }
-            Event::TestFinished { test, errors, .. } => {
+            Event::TestFinished { test, verdict, gates, errors } => {
                 let test = &mut suite.tests[test_at(*test)?];
+                if test.info.as_ref().is_some_and(|info| info.split_of.is_none()) {
+                    test.judged = Some((*verdict, std::mem::take(gates)));
+                }
                 for error in errors {
                     if let Some(case) = &mut error.case {
                         *case = case_at(*case)?;

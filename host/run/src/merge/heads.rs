@@ -23,7 +23,8 @@ pub(super) struct Head {
 impl Head {
     /// `None` for another event.
     pub(super) fn of(shard: u32, event: &Event) -> Option<Self> {
-        let Event::SuiteStarted { file, digest, generator, models, environment, baseline, inconclusive, .. } = event else {
+        let Event::SuiteStarted { file, digest, generator, models, environment, baseline, inconclusive, .. } = event
+        else {
             return None;
         };
         Some(Self {
@@ -45,9 +46,12 @@ pub(super) fn same_suite(suite: &str, one: &Head, other: &Head) -> Result<(), Me
         format!("suite `{suite}` ran in the environments {} and {}", one.environment, other.environment)
     } else if one.generator.files != other.generator.files || one.generator.kind != other.generator.kind {
         format!("suite `{suite}` has images of different models: {}", differing(&one.generator, &other.generator))
-    } else if one.generator.loras.iter().map(|l| (l.digest, l.weight.to_bits())).ne(
-        other.generator.loras.iter().map(|l| (l.digest, l.weight.to_bits())),
-    ) {
+    } else if one.generator.loras.iter().map(|l| (l.digest, l.weight.to_bits())).ne(other
+        .generator
+        .loras
+        .iter()
+        .map(|l| (l.digest, l.weight.to_bits())))
+    {
         format!("suite `{suite}` has images with different LoRA files or weights")
     } else if one.models != other.models {
         format!("suite `{suite}` declares models that were different files")

@@ -76,7 +76,9 @@ pub fn name(streams: &[Stream]) -> (String, String) {
     let first = parts.iter().min_by_key(|part| (&part.started, &part.run));
     let (run, started) = first.map(|part| (part.run.clone(), part.started.clone())).unwrap_or_default();
     let mut hasher = blake3::Hasher::new_derive_key("difftest 1 merge");
-    parts.iter().for_each(|part| drop(hasher.update(part.events.as_bytes())));
+    for part in &parts {
+        hasher.update(part.events.as_bytes());
+    }
     // `20261121-093000-4f1c2a`: the time stays, the rest tells runs apart.
     let time = run.rsplit_once('-').map_or(run.as_str(), |(time, _)| time);
     let safe: String = time.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use difftest_core::baseline::Baseline;
-use difftest_core::event::{self, CaseInfo, Conclusion, ErrorInfo, Event, Outcome, TestInfo, Verdict};
+use difftest_core::event::{self, CaseInfo, ErrorInfo, Event, Outcome, TestInfo, Verdict};
 use difftest_core::gate::{Against, CaseOf, Judged, MetricScores, OnInconclusive, TestScores, judge_suite};
 use difftest_core::metric::{MetricKind, metric_key};
-use difftest_core::shard::{Frozen, FrozenBaseline, FrozenSuite, FrozenTest};
+use difftest_core::shard::{Frozen, FrozenSuite, FrozenTest};
 use difftest_store::run_folder;
 
 use super::gather::{Case, Gathered, Suite, Test};
@@ -114,7 +113,9 @@ impl Replay<'_> {
             cases: told
                 .iter()
                 .enumerate()
-                .flat_map(|(index, test)| test.cases.iter().map(move |(.., info)| CaseInfo { test: index, ..(*info).clone() }))
+                .flat_map(|(index, test)| {
+                    test.cases.iter().map(move |(.., info)| CaseInfo { test: index, ..(*info).clone() })
+                })
                 .collect(),
         });
         for test in &told {
@@ -132,8 +133,7 @@ impl Replay<'_> {
                 self.events.push(event);
             }
         }
-        let baseline = frozen.baseline.as_ref().map(FrozenBaseline::scores);
-        self.judge(&told, &indices, baseline.as_ref(), &head.environment, policy);
+        self.judge(&told, &indices, &head.environment, policy);
         self.events.push(Event::SuiteFinished { suite: frozen.name.clone() });
         if let Some(error) = suite.error {
             self.worst = Some(Verdict::Error);
@@ -183,21 +183,21 @@ impl Replay<'_> {
         }
     }
 
-    /// As a run does: tests with a statistical gate together, the others each by itself; what was cut short is not judged.
-    fn judge(
-        &mut self,
-        told: &[Told<'_>],
-        indices: &[Option<usize>],
-        baseline: Option<&Baseline>,
-        environment: &str,
-        policy: OnInconclusive,
-    ) {
-        let against = Against { baseline, environment };
-        let together: Vec<usize> = (0..told.len()).filter(|&test| told[test].is_statistical() && !told[test].is_cut()).collect();
+    /// A test that one shard had whole was judged there. The others as a run does: those with a statistical gate together, the rest each by
+    /// itself; what was cut short is not judged.
+    fn judge(&mut self, told: &[Told<'_>], indices: &[Option<usize>], environment: &str, policy: OnInconclusive) {
+        let against = Against { baseline: None, environment };
+        let together: Vec<usize> = (0..told.len())
+            .filter(|&test| told[test].test.judged.is_none() && told[test].is_statistical() && !told[test].is_cut())
+            .collect();
         let scores: Vec<TestScores<'_>> = together.iter().map(|&test| told[test].scores()).collect();
         let mut judged: BTreeMap<usize, Judged> = together.into_iter().zip(judge_suite(&scores, &against)).collect();
         for (index, test) in told.iter().enumerate() {
-            let judged = judged.remove(&index).or_else(|| judge_suite(&[test.scores()], &against).pop());
+            let own = test.test.judged.clone();
+            let is_own = own.is_some();
+            let own = own.map(|(verdict, gates)| Judged { verdict, gates, errors: Vec::new() });
+            let judged =
+                own.or_else(|| judged.remove(&index)).or_else(|| judge_suite(&[test.scores()], &against).pop());
             let Some(Judged { verdict, gates, errors: of_gates }) = judged else { continue };
             let mut errors = test.test.errors.clone();
             for error in &mut errors {
@@ -207,7 +207,7 @@ impl Replay<'_> {
             errors.extend(of_gates.into_iter().filter(|error| !test.test.errors.contains(error)));
             let verdict = if !errors.is_empty() {
                 Verdict::Error
-            } else if test.is_cut() {
+            } else if !is_own && test.is_cut() {
                 Verdict::NotRun
             } else {
                 verdict
@@ -261,9 +261,10 @@ impl<'s> Told<'s> {
     fn scores(&'s self) -> TestScores<'s> {
         let finished: Vec<_> = self.cases.iter().filter(|(_, case, _)| case.finished).collect();
         let value = |event: Option<&Event>| match event {
-            Some(Event::Scored { outcome: Outcome::Ok(score), .. } | Event::SetScored { outcome: Outcome::Ok(score), .. }) => {
-                Some(score.value)
-            }
+            Some(
+                Event::Scored { outcome: Outcome::Ok(score), .. }
+                | Event::SetScored { outcome: Outcome::Ok(score), .. },
+            ) => Some(score.value),
             _ => None,
         };
         let named = self.frozen.metrics.iter().zip(&self.info.metrics).enumerate();

@@ -100,7 +100,8 @@ enum Entry<'n> {
 impl<'n> Entry<'n> {
     /// What the name means; `None` for one that no recording has.
     fn parse(name: &'n str) -> Option<Self> {
-        let hex = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let hex =
+            |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         match name {
             MANIFEST => return Some(Self::Manifest),
             PLAN => return Some(Self::Plan),

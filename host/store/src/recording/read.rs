@@ -209,7 +209,8 @@ fn manifest(path: &Path, json: &serde_json::Value) -> Result<Manifest, Recording
         return Err(newer(path, "format", format, FORMAT, &text("difftest")));
     }
     let damaged = |what: String| RecordingError::damaged(path, format!("its {MANIFEST}: {what}"));
-    let manifest: Manifest = serde::Deserialize::deserialize(json).map_err(|e: serde_json::Error| damaged(e.to_string()))?;
+    let manifest: Manifest =
+        serde::Deserialize::deserialize(json).map_err(|e: serde_json::Error| damaged(e.to_string()))?;
     if manifest.parts.is_empty() {
         return Err(damaged("it names no shard".into()));
     }

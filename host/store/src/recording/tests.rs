@@ -322,10 +322,9 @@ fn whatever_is_damaged_is_found() {
     assert!(matches!(recording.extract(&image.path, &to), Err(RecordingError::Damaged { .. })));
     assert!(!to.exists());
 
-    for (change, says) in [
-        (r#""plan": "#, "not the one that its manifest names"),
-        (r#""of": 4"#, "there is no shard 2 of 1"),
-    ] {
+    for (change, says) in
+        [(r#""plan": "#, "not the one that its manifest names"), (r#""of": 4"#, "there is no shard 2 of 1")]
+    {
         let path = world.forged(|entries| {
             let bytes = manifest(entries);
             let text = String::from_utf8(bytes.clone()).unwrap();

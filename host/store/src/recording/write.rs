@@ -10,7 +10,9 @@ use difftest_core::shard::{Frozen, Shard};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{FORMAT, MANIFEST, Manifest, PLAN, Part, Recording, RecordingError, conclusion_name, events_name, is_extension};
+use super::{
+    FORMAT, MANIFEST, Manifest, PLAN, Part, Recording, RecordingError, conclusion_name, events_name, is_extension,
+};
 use crate::atomic::WriteError;
 
 /// What a recording is made of.

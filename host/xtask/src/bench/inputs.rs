@@ -103,12 +103,12 @@ pub(super) fn empty_folder(environment: &Environment<'_>, name: &str) -> Result<
     Ok(path)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     fs::write(path, text).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Makes a file or folder unless it is there.
-fn kept(
+pub(super) fn kept(
     environment: &Environment<'_>,
     name: &str,
     make: impl FnOnce(&Path) -> Result<(), Failure>,

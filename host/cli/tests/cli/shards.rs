@@ -1,0 +1,217 @@
+//! `run --shard`, `plan` and `merge`: many machines, one run.
+
+use std::path::{Path, PathBuf};
+
+use crate::env::{Finished, TestEnv, workspace};
+
+/// Two failing tests of which one is split, one passing, one that a set metric looks at, and one whose metric cannot be had.
+const SUITE: &str = r#"
+model = "builtin:shapes"
+
+[defaults]
+seeds = [42, 7, 1]
+steps = 3
+
+[[test]]
+name = "split"
+prompts = ["a red circle on a blue background", "a green star on a white background"]
+metrics = ["image-stats/sharpness", "image-stats/brightness"]
+threshold = { "image-stats/brightness" = { min = 0.99 }, "image-stats/sharpness" = { min = 0.0 } }
+
+[[test]]
+name = "proof"
+prompts = ["a red circle", "a blue ring", "a green star", "a black square"]
+seeds = [1]
+metrics = ["image-stats/brightness"]
+threshold = { "image-stats/brightness" = { gate = "floor", min = 0.01 } }
+
+[[test]]
+name = "small"
+prompts = ["a blue ring"]
+steps = 9
+metrics = ["image-stats/entropy"]
+"#;
+
+/// The reports that two runs of the same work have in common, to the byte.
+const REPORTS: [(&str, &str); 4] =
+    [("--output", "results.json"), ("--junit", "junit.xml"), ("--markdown", "report.md"), ("--html", "report.html")];
+
+fn reported(env: &TestEnv, arguments: &[&str]) -> Finished {
+    let mut all = arguments.to_vec();
+    all.push("--stable");
+    all.extend(REPORTS.iter().flat_map(|(flag, file)| [*flag, *file]));
+    env.run(all)
+}
+
+fn reports(env: &TestEnv) -> Vec<(&'static str, Vec<u8>)> {
+    REPORTS.iter().map(|(_, file)| (*file, std::fs::read(env.path(file)).unwrap())).collect()
+}
+
+fn plugins() -> String {
+    workspace().join("plugins").to_str().unwrap().to_owned()
+}
+
+/// Runs one shard in a folder of its own. Answers its recording.
+fn shard(suite: &str, shard: &str, more: &[&str], code: i32) -> (TestEnv, PathBuf) {
+    let env = TestEnv::new();
+    let name = format!("{}.difftest", shard.replace('/', "-of-"));
+    env.run_suite(suite, &[&["--shard", shard, "--record", &name], more].concat()).exits(code);
+    let path = env.path(name);
+    (env, path)
+}
+
+fn merge(env: &TestEnv, recordings: &[&Path], more: &[&str]) -> Finished {
+    let mut arguments: Vec<&str> = vec!["merge"];
+    arguments.extend(recordings.iter().map(|path| path.to_str().unwrap()));
+    arguments.extend(more);
+    env.run(arguments)
+}
+
+#[test]
+fn shards_of_any_division_merge_to_the_run_of_everything() {
+    let whole = TestEnv::new();
+    whole.write("suites/suite.toml", SUITE);
+    reported(&whole, &["run", "suite", "--plugins", &plugins()]).exits(1);
+    for by in ["slice", "hash", "time"] {
+        let shards: Vec<_> = (1..=4).map(|index| shard(SUITE, &format!("{index}/4"), &["--shard-by", by], 0)).collect();
+        let mut paths: Vec<&str> = shards.iter().map(|(_, path)| path.to_str().unwrap()).collect();
+        // In any order, and one of them twice.
+        paths.reverse();
+        paths.push(paths[1]);
+        let merged = TestEnv::new();
+        reported(&merged, &[&["merge"], &paths[..]].concat()).exits(1).says(&["1 failed", "suite::split"]);
+        for ((name, one), (_, other)) in reports(&whole).into_iter().zip(reports(&merged)) {
+            let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert!(one == other, "{name} by {by}:\n{}\n---\n{}", shown(&one), shown(&other));
+        }
+        // The images are in the run's folder, as if it had made them.
+        let results = std::fs::read_dir(merged.path(".difftest/runs")).unwrap().next().unwrap().unwrap().path();
+        let results: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(results.join("results.json")).unwrap()).unwrap();
+        let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+        assert_eq!(cases.len(), 13);
+        for case in cases {
+            assert!(Path::new(case.pointer("/image/path").unwrap().as_str().unwrap()).is_file());
+        }
+    }
+}
+
+#[test]
+fn a_shard_says_what_it_leaves_to_the_merge() {
+    let env = TestEnv::new();
+    let run = env.run_suite(SUITE, &["--shard", "1/3", "--output", "results.json"]).exits(0);
+    let run = run.says(&[
+        "shard 1/3 by slice",
+        "4 of 13 cases",
+        "judged by `difftest merge`",
+        "recording .difftest/recordings/",
+    ]);
+    assert!(!run.stderr.contains("everything passed"), "{}", run.stderr);
+    let results = env.results();
+    let split = results.pointer("/suites/0/tests/0").unwrap();
+    assert_eq!((split["verdict"].as_str(), split["split_of"].as_u64()), (Some("not-run"), Some(6)), "{split:#}");
+}
+
+#[test]
+fn a_failure_of_a_whole_test_is_the_shards_own() {
+    let failing = "model = \"builtin:shapes\"\n[[test]]\nname = \"one\"\nprompts = [\"a red circle\"]\nseeds = [1]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\nthreshold = { \"image-stats/brightness\" = { min = 0.99 } }\n[[test]]\nname = \"two\"\nprompts = [\"a red circle\"]\nseeds = [1]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
+    let (_one, first) = shard(failing, "1/2", &[], 1);
+    let (_two, second) = shard(failing, "2/2", &[], 0);
+    merge(&TestEnv::new(), &[&first, &second], &[]).exits(1);
+}
+
+#[test]
+fn what_is_not_a_shard_is_explained() {
+    let env = TestEnv::new();
+    for (shard, says) in [("0/4", "counted from 1"), ("5/4", "no shard 5 of 4"), ("1/0", "cannot be 0"), ("one", "I/N")]
+    {
+        env.run_suite(SUITE, &["--shard", shard]).exits(2).says(&[says]);
+    }
+    env.run_suite(SUITE, &["--shard-by", "hash"]).exits(2).says(&["--shard"]);
+}
+
+#[test]
+fn more_shards_than_cases_are_fine() {
+    let suite = "model = \"builtin:shapes\"\n[[test]]\nname = \"one\"\nprompts = [\"a red circle\"]\nseeds = [1]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
+    let shards: Vec<_> = (1..=3).map(|index| shard(suite, &format!("{index}/3"), &[], 0)).collect();
+    let paths: Vec<&Path> = shards.iter().map(|(_, path)| path.as_path()).collect();
+    merge(&TestEnv::new(), &paths, &["--expect-shards", "3"]).exits(0).says(&["1 passed"]);
+}
+
+#[test]
+fn shards_that_do_not_belong_together_are_named() {
+    let (_a, first) = shard(SUITE, "1/3", &[], 0);
+    let (_b, second) = shard(SUITE, "2/3", &[], 0);
+    let (_c, third) = shard(SUITE, "3/3", &[], 0);
+    let env = TestEnv::new();
+    let exit = |recordings: &[&Path], more: &[&str]| merge(&env, recordings, more).exits(2);
+    exit(&[&first, &third], &[]).says(&["1 shard is missing of 3: 2", "--shard 2/3"]);
+    exit(&[&first, &second, &third], &["--expect-shards", "4"]).says(&["3 shards", "4 were expected"]);
+
+    // Run again: other times, and so other results.
+    let (_d, again) = shard(SUITE, "2/3", &[], 0);
+    exit(&[&first, &second, &third, &again], &[]).says(&["shard 2 is there twice", "2-of-3.difftest"]);
+
+    let (_e, by_hash) = shard(SUITE, "2/3", &["--shard-by", "hash"], 0);
+    exit(&[&first, &by_hash, &third], &[]).says(&["different plans"]);
+    let (_f, other) = shard(&SUITE.replace("a blue ring", "a pink ring"), "2/3", &[], 0);
+    exit(&[&first, &other, &third], &[]).says(&["different plans"]);
+    let (_g, of_two) = shard(SUITE, "2/2", &[], 0);
+    exit(&[&first, &of_two, &third], &[]).says(&["of 2 and of 3 shards"]);
+    assert!(!env.path(".difftest/runs").exists(), "nothing is left of a merge that was refused");
+
+    // Incomplete ones may be put together, and merged when the rest has come.
+    exit(&[&first, &third], &["--record", "part.difftest"]).says(&["recording part.difftest", "missing"]);
+    merge(&env, &[&env.path("part.difftest"), &second], &[]).exits(1);
+    // A folder is looked through; the same recording in two of its places is one.
+    std::fs::create_dir_all(env.path("deep/er")).unwrap();
+    for (from, to) in [(&first, "deep/1.difftest"), (&first, "deep/er/1.difftest"), (&second, "deep/2.difftest")] {
+        std::fs::copy(from, env.path(to)).unwrap();
+    }
+    std::fs::copy(&third, env.path("deep/er/3.difftest")).unwrap();
+    env.run(["merge", "deep"]).exits(1);
+
+    env.write("notes.difftest", "not a recording");
+    exit(&[&env.path("notes.difftest")], &[]).says(&["is no recording"]);
+    exit(&[&env.path("nothing.difftest")], &[]).says(&["cannot read"]);
+    std::fs::create_dir(env.path("empty")).unwrap();
+    exit(&[&env.path("empty")], &[]).says(&["has no recordings"]);
+}
+
+#[test]
+fn a_plan_divides_by_the_times_of_earlier_runs() {
+    let planner = TestEnv::new();
+    planner.run_suite(SUITE, &[]).exits(1);
+    let plugins = plugins();
+    let plan = planner.run(["plan", "suite", "--plugins", &plugins, "-o", "plan.json", "--shards", "2"]).exits(0);
+    plan.says(&["by time, 13 with a known time", "shard 1/2", "shard 2/2"]);
+    let plan = planner.path("plan.json");
+    let plan = plan.to_str().unwrap();
+
+    // These machines know no times, and divide as the plan does.
+    let shards: Vec<_> = (1..=2).map(|index| shard(SUITE, &format!("{index}/2"), &["--plan", plan], 0)).collect();
+    let paths: Vec<&Path> = shards.iter().map(|(_, path)| path.as_path()).collect();
+    merge(&TestEnv::new(), &paths, &[]).exits(1);
+
+    let env = TestEnv::new();
+    let changed = SUITE.replace("a blue ring", "a pink ring");
+    env.run_suite(&changed, &["--shard", "1/2", "--plan", plan])
+        .exits(2)
+        .says(&["the text of the suite `suite` is another"]);
+    env.run_suite(SUITE, &["--shard", "1/2", "--plan", plan, "--seed", "5"]).exits(2).says(&["is of something else"]);
+    let text = std::fs::read_to_string(plan).unwrap();
+    env.write("forged.json", text.replace("\"strategy\":\"time\"", "\"strategy\":\"hash\""));
+    env.run_suite(SUITE, &["--shard", "1/2", "--plan", "forged.json"]).exits(2).says(&["changed after it was written"]);
+    env.write("other.json", "{}");
+    env.run_suite(SUITE, &["--shard", "1/2", "--plan", "other.json"]).exits(2).says(&["cannot read the plan"]);
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_known_before_the_run() {
+    let env = TestEnv::new();
+    env.write("mine.txt", "mine");
+    env.run_suite(SUITE, &["--record", "mine.txt"]).exits(2).says(&["would replace a file that is no recording"]);
+    assert_eq!(std::fs::read(env.path("mine.txt")).unwrap(), b"mine");
+    assert!(!env.path(".difftest/runs").exists());
+    env.run_suite(SUITE, &["--record", "suites"]).exits(2).says(&["is not a file"]);
+}

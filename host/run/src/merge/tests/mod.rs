@@ -1,0 +1,218 @@
+//! Laws of merging, over runs that the real collector judges: whatever was divided, and however it went, the merge is the run of
+//! everything.
+#![allow(clippy::unwrap_used)]
+
+mod simulate;
+
+use std::path::Path;
+
+use difftest_core::digest::Digest;
+use difftest_core::event::{Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::plan::SuitePlan;
+use difftest_core::shard::{Frozen, Strategy as Division};
+use difftest_store::recording::{Manifest, Part};
+use proptest::prelude::*;
+
+use self::simulate::{Fate, divided, results, suite};
+use super::*;
+
+fn suites() -> impl Strategy<Value = Vec<SuitePlan>> {
+    let shape = (1_usize..4, 1_usize..3, any::<bool>(), 0_u8..3);
+    let shapes = prop::collection::vec(prop::collection::vec(shape, 1..4), 1..3);
+    shapes.prop_map(|shapes| shapes.iter().enumerate().map(|(i, shapes)| suite(&format!("s{i}"), shapes)).collect())
+}
+
+fn fates(cut: bool) -> impl Strategy<Value = Fate> {
+    let rarely = || prop::bool::weighted(0.1);
+    let errors = prop::collection::vec((rarely(), rarely(), rarely()), 1..40);
+    let cut = prop::collection::vec(prop::option::weighted(if cut { 0.3 } else { 0.0 }, 0_usize..6), 7);
+    let scores = prop::collection::vec(0.0..1.0_f64, 1..20);
+    (errors, scores, cut).prop_map(|(errors, scores, cut)| Fate { errors, scores, cut })
+}
+
+fn divisions() -> impl Strategy<Value = Division> {
+    prop::sample::select(vec![Division::Time, Division::Slice, Division::Hash])
+}
+
+fn merged(frozen: &Frozen, of: u32, streams: &[Stream]) -> Merged {
+    merge(frozen, of, streams, Path::new("/runs/x")).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn merged_shards_are_the_run_of_everything(
+        suites in suites(), fate in fates(false), by in divisions(), of in 1_u32..7,
+    ) {
+        let (whole, frozen, streams) = divided(&suites, &fate, by, of);
+        let merged = merged(&frozen, of, &streams);
+        let (one, other) = (results(&whole).stable(), results(&merged.events).stable());
+        prop_assert_eq!(one.to_json(), other.to_json());
+        prop_assert_eq!(Some(merged.conclusion), one.conclusion);
+    }
+
+    #[test]
+    fn order_and_repetition_do_not_matter(
+        suites in suites(), fate in fates(true), by in divisions(), of in 1_u32..7, turn in 0_usize..7,
+    ) {
+        let (_, frozen, streams) = divided(&suites, &fate, by, of);
+        let expected = merged(&frozen, of, &streams);
+        let mut others = streams.clone();
+        others.reverse();
+        others.rotate_left(turn % others.len());
+        others.push(streams[turn % streams.len()].clone());
+        prop_assert_eq!(&merged(&frozen, of, &others), &expected);
+        prop_assert_eq!(name(&others), name(&streams));
+    }
+
+    #[test]
+    fn what_was_cut_short_stays_so(suites in suites(), fate in fates(true), by in divisions(), of in 1_u32..7) {
+        let (_, frozen, streams) = divided(&suites, &fate, by, of);
+        let merged = merged(&frozen, of, &streams);
+        let ended = |stream: &Stream| stream.events.iter().any(
+            |event| matches!(event, Event::RunFinished { conclusion: Conclusion::Interrupted, .. }));
+        prop_assert_eq!(merged.conclusion == Conclusion::Interrupted, streams.iter().any(ended));
+        // Nothing is judged that was not done, and nothing that was done is lost.
+        let merged = results(&merged.events);
+        let finished = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::CaseFinished { .. })).count();
+        let done: usize = streams.iter().map(|stream| finished(&stream.events)).sum();
+        let cases = merged.suites.iter().flat_map(|suite| &suite.cases);
+        prop_assert_eq!(cases.filter(|case| case.seconds.is_some()).count(), done);
+        for suite in &merged.suites {
+            for test in suite.tests.iter().filter(|test| test.verdict == Verdict::Pass) {
+                prop_assert!(suite.cases_of(test).all(|case| case.image.is_some()));
+            }
+        }
+    }
+}
+
+fn simple() -> (Frozen, Vec<Stream>) {
+    let fate = Fate { errors: vec![(false, false, false)], scores: vec![0.7], cut: Vec::new() };
+    let (_, frozen, streams) = divided(&[suite("s", &[(4, 2, false, 0)])], &fate, Division::Slice, 2);
+    (frozen, streams)
+}
+
+#[test]
+fn shards_of_other_makers_are_refused() {
+    let (frozen, streams) = simple();
+    let refused = |change: fn(&mut Event)| {
+        let mut changed = streams.clone();
+        changed[1].events.iter_mut().for_each(change);
+        merge(&frozen, 2, &changed, Path::new("x")).unwrap_err().to_string()
+    };
+    let model = refused(|event| {
+        if let Event::SuiteStarted { generator, .. } = event {
+            generator.files.push(("unet/weights".into(), Digest::of(b"x")));
+        }
+    });
+    assert_eq!(
+        model,
+        "shards 1 and 2 do not go together: suite `s` has images of different models: unet/weights differs"
+    );
+    let environment = refused(|event| {
+        if let Event::SuiteStarted { environment, .. } = event {
+            *environment = "cuda".into();
+        }
+    });
+    assert!(environment.contains("in the environments cpu and cuda"), "{environment}");
+    let plugin = refused(|event| {
+        if let Event::SuiteStarted { tests, .. } = event {
+            tests[0].metrics[0].variant = "2".into();
+        }
+    });
+    assert!(plugin.contains("`p/m0` of test `s::t0` is another plugin"), "{plugin}");
+    let version = refused(|event| {
+        if let Event::RunStarted { difftest, .. } = event {
+            *difftest = "2".into();
+        }
+    });
+    assert!(version.contains("difftest 1 and 2"), "{version}");
+}
+
+#[test]
+fn streams_that_do_not_fit_their_plan_are_refused() {
+    let (frozen, streams) = simple();
+    let refused = |change: fn(&mut Vec<Event>)| {
+        let mut changed = streams.clone();
+        change(&mut changed[1].events);
+        merge(&frozen, 2, &changed, Path::new("x")).unwrap_err().to_string()
+    };
+    let first = streams[0].events.clone();
+    let mut swapped = streams.clone();
+    swapped[1].events = first;
+    let error = merge(&frozen, 2, &swapped, Path::new("x")).unwrap_err().to_string();
+    assert!(error.contains("which is not its own"), "{error}");
+    assert!(refused(|events| events.push(Event::CaseFinished { case: 0 })).contains("outside of a suite"));
+    let beyond = refused(|events| events.insert(2, Event::CaseFinished { case: 99 }));
+    assert!(beyond.contains("a case 99 it has not"), "{beyond}");
+    let twice = refused(|events| {
+        let at = events.iter().position(|event| matches!(event, Event::Scored { .. })).unwrap();
+        events.insert(at, events[at].clone());
+    });
+    assert!(twice.contains("the same thing twice"), "{twice}");
+    let silent = refused(|events| events.retain(|event| !matches!(event, Event::SuiteStarted { .. })));
+    assert!(silent.contains("outside of a suite"), "{silent}");
+    let empty = refused(|events| events.retain(|e| matches!(e, Event::RunStarted { .. } | Event::RunFinished { .. })));
+    assert!(empty.contains("says nothing of its case s::t0[p2,seed=0]"), "{empty}");
+}
+
+#[test]
+fn a_suite_that_one_shard_could_not_start_is_an_error_and_the_rest_is_kept() {
+    let (frozen, mut streams) = simple();
+    let error = ErrorInfo { kind: "model".into(), message: "no such model".into(), hint: None, case: None };
+    streams[1].events = vec![
+        streams[1].events[0].clone(),
+        Event::SuiteError { suite: "s".into(), error },
+        Event::RunFinished { conclusion: Conclusion::Error, seconds: 0.1 },
+    ];
+    let merged = merge(&frozen, 2, &streams, Path::new("x")).unwrap();
+    assert_eq!(merged.conclusion, Conclusion::Error);
+    let results = results(&merged.events);
+    assert_eq!(results.suites[0].error.as_ref().unwrap().message, "no such model");
+    assert_eq!(results.suites[0].cases.len(), 4);
+    assert_eq!(results.suites[0].tests[0].verdict, Verdict::NotRun);
+}
+
+fn claim(path: &str, plan: &str, of: u32, parts: &[(u32, &str)]) -> Claim {
+    let part = |&(shard, events): &(u32, &str)| Part {
+        shard,
+        events: events.into(),
+        run: String::new(),
+        started: String::new(),
+        images: 0,
+        conclusion: String::new(),
+        commit: None,
+    };
+    let parts = parts.iter().map(part).collect();
+    Claim { path: path.into(), manifest: Manifest { format: 1, difftest: "1".into(), plan: plan.into(), of, parts } }
+}
+
+#[test]
+fn claims_are_complete_or_named() {
+    let says = |claims: &[Claim], expected| {
+        let forwards = check(claims, expected);
+        let mut reversed = claims.to_vec();
+        reversed.reverse();
+        let backwards = check(&reversed, expected);
+        assert_eq!(forwards.is_ok(), backwards.is_ok());
+        assert_eq!(forwards.as_ref().err(), backwards.as_ref().err(), "the order of recordings does not matter");
+        forwards.map(|parts| parts.len()).map_err(|error| error.to_string())
+    };
+    let (a, b, ab) =
+        (claim("a", "p", 2, &[(1, "x")]), claim("b", "p", 2, &[(2, "y")]), claim("c", "p", 2, &[(1, "x"), (2, "y")]));
+    assert_eq!(says(&[a.clone(), b.clone()], Some(2)), Ok(2));
+    assert_eq!(says(&[ab.clone()], None), Ok(2));
+    assert_eq!(says(&[ab, a.clone(), b.clone()], None), Ok(2), "the same again changes nothing");
+    assert_eq!(says(&[], None).unwrap_err(), "there is no recording to merge");
+    assert_eq!(says(&[a.clone()], None).unwrap_err(), "1 shard is missing of 2: 2");
+    let few = claim("a", "p", 9, &[(1, "x"), (5, "y")]);
+    assert_eq!(says(&[few], None).unwrap_err(), "7 shards are missing of 9: 2-4, 6-9");
+    assert!(says(&[a.clone(), b.clone()], Some(3)).unwrap_err().contains("2 shards, and 3 were expected"));
+    let other = claim("z", "p", 2, &[(1, "other")]);
+    assert!(says(&[a.clone(), b.clone(), other], None).unwrap_err().contains("shard 1 is there twice"));
+    let foreign = claim("z", "q", 2, &[(2, "y")]);
+    assert!(says(&[a.clone(), foreign], None).unwrap_err().contains("a and z are shards of different plans"));
+    let of_three = claim("z", "p", 3, &[(2, "y")]);
+    assert!(says(&[a, of_three], None).unwrap_err().contains("of 2 and of 3 shards"));
+}
