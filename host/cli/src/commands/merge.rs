@@ -8,11 +8,12 @@ use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::merge::{self, Claim, Image, MergeError, Merged, Stream};
 use difftest_store::atomic;
+use difftest_store::history::RunRecord;
 use difftest_store::recording::{self, Part, Recording, RecordingError};
 use difftest_store::run_folder::{DEFAULT_ROOT, RunFolder};
 
 use crate::args::merge::MergeArgs;
-use crate::commands::{run, shard};
+use crate::commands::{self, run, shard};
 use crate::error::{CliError, Exit};
 use crate::ui::Ui;
 
@@ -149,6 +150,7 @@ fn keep(
     };
     extract(merged.images, parts, recordings)?;
     let mut results = Results::default();
+    let mut record = RunRecord::default();
     let mut terminal = Terminal::new(
         std::io::stderr(),
         TerminalOptions {
@@ -162,6 +164,7 @@ fn keep(
     for event in &merged.events {
         folder.record(event)?;
         results.apply(event);
+        record.apply(event);
         terminal.event(event);
     }
     let kept = folder.results_path();
@@ -171,6 +174,7 @@ fn keep(
         let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
         ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));
     }
+    commands::history::keep(&record, ui);
     let exit = match trouble {
         Some(error) => error.report(ui),
         None => Exit::from(merged.conclusion),

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! recordings -> claims: is it one plan, is every shard there once? -> gather: every event at its place in the plan
-//!            -> replay: one stream in the order of the plan, every test judged anew over all of its scores
+//!            -> replay: one stream in the order of the plan, every split test judged over all of its scores
 //! ```
 //!
 //! The result depends on the set of shards alone: not on the order in which they are named, not on how often one is, and not on
 //! whether some were combined before. Nothing is generated or scored, so neither a model nor a plugin is needed. Judging is what a run does:
-//! [`difftest_core::gate::judge_suite`] over the gates of the frozen plan, with the scores of the baseline that it holds.
+//! [`difftest_core::gate::judge_suite`] over the gates of the frozen plan. A test that one shard had whole was judged there.
 //!
 //! | file | holds |
 //! |---|---|

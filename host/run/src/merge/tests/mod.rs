@@ -60,7 +60,7 @@ proptest! {
         let expected = merged(&frozen, of, &streams);
         let mut others = streams.clone();
         others.reverse();
-        others.rotate_left(turn % others.len());
+        others.rotate_left(turn % streams.len());
         others.push(streams[turn % streams.len()].clone());
         prop_assert_eq!(&merged(&frozen, of, &others), &expected);
         prop_assert_eq!(name(&others), name(&streams));

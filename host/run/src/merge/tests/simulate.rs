@@ -68,6 +68,8 @@ pub(super) fn suite(name: &str, shapes: &[Shape]) -> SuitePlan {
             prompts: PromptSource::List(Vec::new()),
             metrics: vec![metric(0, MetricKind::Image), metric(1, second)],
             reference: None,
+            baseline: None,
+            visual: None,
             gates: vec![Gate {
                 metric: "p/m0".into(),
                 of: Statistic::Mean,
