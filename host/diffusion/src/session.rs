@@ -31,7 +31,7 @@ pub use in_place::InPlace;
 pub(crate) use lanes::Lanes;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
-use ort::value::TensorRef;
+use ort::value::{DynValue, TensorRef};
 use placement::Placement;
 pub use placement::Placements;
 pub use precision::{Precision, UnknownPrecision};
@@ -40,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::lora::Adapters;
 use crate::runtime::RuntimeLibrary;
 use crate::weights::Weights;
+use crate::weights::doubled::Computed;
 
 /// Loads the ONNX Runtime library that [`crate::runtime::find`] finds and starts it, as the first network would.
 ///
@@ -186,11 +187,12 @@ impl Network {
             Reach::Values => return weights.check_finite().map(|()| Self::unopened(name)),
             Reach::Graphs => return Ok(Self::unopened(name)),
         }
+        let computed = computed(name, weights, options)?;
         let sessions = std::thread::scope(|scope| {
             let finite = scope.spawn(|| weights.check_finite());
             // Loading is the work of one thread, so lanes load side by side.
             let lanes: Vec<_> = (0..options.lanes.max(1))
-                .map(|_| scope.spawn(|| open_model(name, model, weights.root(), options)))
+                .map(|_| scope.spawn(|| open_model(name, model, weights.root(), &computed, options)))
                 .collect();
             let sessions = lanes.into_iter().map(joined).collect();
             // Damaged weights are the better explanation of whatever the runtime says.
@@ -270,13 +272,37 @@ pub(crate) fn open_file(path: &Path, options: &SessionOptions) -> Result<Session
     open(&path.display().to_string(), folder, options, |mut builder| builder.commit_from_file(path))
 }
 
-/// The session of an encoded graph whose weights lie below `folder`.
-pub(crate) fn open_model(name: &str, model: &[u8], folder: &Path, options: &SessionOptions) -> Result<Session> {
+/// Values that no file holds, by name, shared by all sessions that read them.
+type Values = [(String, Arc<DynValue>)];
+
+/// What of its weights a graph reads as sums.
+fn computed(name: &str, weights: &Weights, options: &SessionOptions) -> Result<Vec<(String, Arc<DynValue>)>> {
+    let values = weights.computed(options.threads * options.lanes.max(1))?.into_iter().map(|computed| {
+        let Computed { name: value, dims, values } = computed;
+        let tensor = ort::value::Tensor::from_array((dims, values)).map_err(|error| failed(name, error))?;
+        Ok((value, Arc::new(tensor.into_dyn())))
+    });
+    values.collect()
+}
+
+/// The session of an encoded graph whose weights lie below `folder`, but for those that are `computed`.
+pub(crate) fn open_model(
+    name: &str,
+    model: &[u8],
+    folder: &Path,
+    computed: &Values,
+    options: &SessionOptions,
+) -> Result<Session> {
     let root = folder.to_str().ok_or_else(|| Error::WeightsPlace {
         folder: folder.to_path_buf(),
         why: "the path is not Unicode".to_owned(),
     })?;
-    open(name, root, options, |mut builder| builder.commit_from_memory(model))
+    open(name, root, options, |builder| {
+        let with = |builder: SessionBuilder, (name, value): &(String, Arc<DynValue>)| {
+            Ok::<_, ort::Error>(builder.with_external_initializer(name, Arc::clone(value))?)
+        };
+        computed.iter().try_fold(builder, with)?.commit_from_memory(model)
+    })
 }
 
 /// A session on the device of the options, or an error: the runtime is not left to run on the CPU what it cannot run there.

@@ -24,7 +24,7 @@ pub(super) fn run(device: Device) -> Result<()> {
     let options = SessionOptions { device, threads: 1, spin: false, ..SessionOptions::default() };
     let failed = |why: String| DeviceError::Provider { device, why };
     let mut session =
-        open_model("a convolution", &graph.finish("probe"), ".".as_ref(), &options).map_err(|error| match error {
+        open_model("a convolution", &graph.finish("probe"), ".".as_ref(), &[], &options).map_err(|error| match error {
             Error::Network { detail, .. } => failed(detail).into(),
             other => other,
         })?;

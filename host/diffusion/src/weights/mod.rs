@@ -8,6 +8,7 @@
 //! (and hub snapshots consist of such links).
 
 mod adapted;
+pub(crate) mod doubled;
 mod extra;
 mod file;
 mod find;
@@ -37,6 +38,8 @@ pub struct Weights {
     used: BTreeSet<String>,
     /// What LoRA files add to tensors.
     additions: HashMap<String, Vec<Addition>>,
+    /// Tensors that graphs read sums of.
+    doubled: Vec<doubled::Doubled>,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,7 @@ impl Weights {
             tensors: HashMap::new(),
             used: BTreeSet::new(),
             additions: HashMap::new(),
+            doubled: Vec::new(),
         };
         for (path, real) in paths.into_iter().zip(&resolved) {
             weights.index(path, real)?;
@@ -227,6 +231,23 @@ impl Weights {
         first: usize,
         part: &[usize],
     ) -> Result<(Tensor, ElementType)> {
+        let (place, element) = self.locate(name, dims, first, part)?;
+        let value_name = if part == dims { name.to_owned() } else { format!("{name}[{first}..]") };
+        let Some(additions) = self.additions.get(name) else {
+            return Ok((graph.external(&value_name, element, part, &place), element));
+        };
+        let stored = adapted::Stored { name: &value_name, element, place: &place, rows: dims[0], first };
+        Ok((stored.sum(graph, part, additions)?, ElementType::F32))
+    }
+
+    /// Where the rows `part`, from `first` on, of tensor `name` lie, which has to be of shape `dims`; it counts as used.
+    fn locate(
+        &mut self,
+        name: &str,
+        dims: &[usize],
+        first: usize,
+        part: &[usize],
+    ) -> Result<(External, ElementType)> {
         let Some(entry) = self.tensors.get(name) else {
             let path = self.files.first().filter(|_| self.files.len() == 1).map_or(&self.folder, |file| &file.path);
             return Err(tensor_error(path, name, TensorFault::Missing));
@@ -249,13 +270,8 @@ impl Weights {
             offset: entry.offset + (first * row * width) as u64,
             length: (part.iter().product::<usize>() * width) as u64,
         };
-        let value_name = if part == dims { name.to_owned() } else { format!("{name}[{first}..]") };
         self.used.insert(name.to_owned());
-        let Some(additions) = self.additions.get(name) else {
-            return Ok((graph.external(&value_name, element, part, &place), element));
-        };
-        let stored = adapted::Stored { name: &value_name, element, place: &place, rows: dims[0], first };
-        Ok((stored.sum(graph, part, additions)?, ElementType::F32))
+        Ok((place, element))
     }
 
     /// Reads every tensor a graph asked for and refuses NaN and infinities, which would otherwise end as black images.

@@ -121,7 +121,7 @@ impl Source {
     fn open(&self, name: &'static str, options: &SessionOptions) -> Result<Session> {
         match self {
             Self::File(path) => open_file(path, options),
-            Self::Model { model, folder } => open_model(name, model, folder, options),
+            Self::Model { model, folder } => open_model(name, model, folder, &[], options),
         }
     }
 }
