@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Compare(compare::CompareArgs),
     /// Repeat a suite on this machine: how much its scores vary by themselves, and tolerances to paste.
     Calibrate(Box<calibrate::CalibrateArgs>),
+    /// Write reports of a run that is over, from its recording; without any, tell it again.
+    Report(Box<report::ReportArgs>),
     /// Print what `run` would do, without doing it.
     List(Box<ListArgs>),
     /// Write the plan of a run to a file, for shards to agree on.

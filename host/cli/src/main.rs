@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::History(args) => commands::history::history(&args, &mut ui),
         Command::Compare(args) => commands::compare::compare(&args, &mut ui),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args, &mut ui),
+        Command::Report(args) => commands::report::report(&args, &mut ui),
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Plan(args) => commands::plan::plan(&args, &mut ui),
         Command::Merge(args) => commands::merge::merge(&args, &mut ui),

@@ -11,7 +11,8 @@ use crate::atomic::{self, WriteError};
 /// Where runs go when `--artifacts` is not given, under the working directory.
 pub const DEFAULT_ROOT: &str = ".difftest";
 
-pub(crate) const RECORDING: &str = "events.jsonl";
+/// The recording in the folder of a run.
+pub const RECORDING: &str = "events.jsonl";
 const RESULTS: &str = "results.json";
 const IMAGES: &str = "images";
 

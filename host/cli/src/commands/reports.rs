@@ -44,6 +44,11 @@ impl Reports {
         Ok(())
     }
 
+    /// Whether a file was asked for, or standard output.
+    pub(crate) fn any(&self) -> bool {
+        self.output.is_some() || self.jsonl.is_some() || self.html.html.is_some() || self.others().next().is_some()
+    }
+
     fn others(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let files = [("--junit", &self.junit), ("--markdown", &self.markdown), ("--jsonl", &self.jsonl)];
         files.into_iter().filter_map(|(flag, path)| Some((flag, file(path.as_deref())?)))

@@ -23,6 +23,7 @@ mod models;
 mod plugins;
 mod registry;
 mod remotes;
+mod reports;
 mod runs;
 mod shards;
 mod suites;

@@ -23,11 +23,12 @@ pub(super) fn run(device: Device) -> Result<()> {
     graph.output("sum", &sum);
     let options = SessionOptions { device, threads: 1, spin: false, ..SessionOptions::default() };
     let failed = |why: String| DeviceError::Provider { device, why };
-    let mut session =
-        open_model("a convolution", &graph.finish("probe"), ".".as_ref(), &[], &options).map_err(|error| match error {
+    let mut session = open_model("a convolution", &graph.finish("probe"), ".".as_ref(), &[], &options).map_err(
+        |error| match error {
             Error::Network { detail, .. } => failed(detail).into(),
             other => other,
-        })?;
+        },
+    )?;
     let mut compute = || -> ort::Result<Vec<f32>> {
         let outputs = session.run(ort::inputs!["patch" => TensorRef::from_array_view((shape, &PATCH[..]))?])?;
         Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())

@@ -241,13 +241,7 @@ impl Weights {
     }
 
     /// Where the rows `part`, from `first` on, of tensor `name` lie, which has to be of shape `dims`; it counts as used.
-    fn locate(
-        &mut self,
-        name: &str,
-        dims: &[usize],
-        first: usize,
-        part: &[usize],
-    ) -> Result<(External, ElementType)> {
+    fn locate(&mut self, name: &str, dims: &[usize], first: usize, part: &[usize]) -> Result<(External, ElementType)> {
         let Some(entry) = self.tensors.get(name) else {
             let path = self.files.first().filter(|_| self.files.len() == 1).map_or(&self.folder, |file| &file.path);
             return Err(tensor_error(path, name, TensorFault::Missing));
