@@ -1,19 +1,25 @@
 //! transformers' `CLIPModel`: texts and images in one space.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::{ClipVision, check_ids, check_size};
 use crate::error::Result;
 use crate::graph::clip::{TextConfig, TextOutputs, read_clip_config, text_tower};
-use crate::session::{Data, Input, Network, Precision, SessionOptions};
+use crate::session::{Data, Input, Network, Precision, Reach, SessionOptions};
 use crate::weights::Weights;
 
-/// Both towers of a loaded CLIP model.
+/// Both towers of a CLIP model. The tower of texts is checked when the model is loaded, and opened for the first text: who asks for
+/// images alone never pays for it.
 #[derive(Debug)]
 pub struct ClipModel {
+    folder: PathBuf,
+    options: SessionOptions,
     text_config: TextConfig,
     projection: usize,
-    text: Network,
+    text: OnceLock<Network>,
+    /// Held by whoever opens the tower of texts.
+    opening: Mutex<()>,
     vision: ClipVision,
 }
 
@@ -25,19 +31,17 @@ impl ClipModel {
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
         let (text_config, _, projection) = read_clip_config(&folder.join("config.json"))?;
-        // Opened for each tower, so that each looks for damage in its own tensors only.
-        let mut weights = Weights::open(folder, "model")?;
-        let model = text_tower(
-            &text_config,
-            TextOutputs { hidden: None, projection: Some(projection) },
-            Precision::F32,
-            options.keeps_in_place(&weights),
-            &mut weights,
-        )?;
-        weights.refuse_extra(&[], &["vision_model.", "visual_projection.", "logit_scale"])?;
-        let text = Network::load("CLIP's text tower", &model, &weights, options)?;
+        text_network(folder, &text_config, projection, &SessionOptions { reach: Reach::Values, ..options.clone() })?;
         let vision = ClipVision::load(folder, options)?;
-        Ok(Self { text_config, projection, text, vision })
+        Ok(Self {
+            folder: folder.to_owned(),
+            options: options.clone(),
+            text_config,
+            projection,
+            text: OnceLock::new(),
+            opening: Mutex::default(),
+            vision,
+        })
     }
 
     /// Side of the square input image.
@@ -68,7 +72,17 @@ impl ClipModel {
             Input { name: "ids", shape: &[batch, length], data: Data::I64(ids) },
             Input { name: "pooled", shape: &[batch], data: Data::I64(&pooled) },
         ];
-        self.text.run(&inputs, batch * self.projection)
+        self.text()?.run(&inputs, batch * self.projection)
+    }
+
+    fn text(&self) -> Result<&Network> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.text.get().is_none() {
+            // Only who holds the lock sets it.
+            let _ = self.text.set(text_network(&self.folder, &self.text_config, self.projection, &self.options)?);
+        }
+        drop(opening);
+        Ok(self.text.get().expect("set above, and never taken away"))
     }
 
     /// Embeds `batch` preprocessed images, `[batch, 3, image_size, image_size]`; gives `[batch, projection_dim]`, not
@@ -79,4 +93,14 @@ impl ClipModel {
     pub fn embed_image(&self, pixels: &[f32], batch: usize) -> Result<Vec<f32>> {
         self.vision.embed(pixels, batch)
     }
+}
+
+/// The tower of texts. Its weights are opened for it alone, so that each tower looks for damage in its own tensors only.
+fn text_network(folder: &Path, config: &TextConfig, projection: usize, options: &SessionOptions) -> Result<Network> {
+    let mut weights = Weights::open(folder, "model")?;
+    let outputs = TextOutputs { hidden: None, projection: Some(projection) };
+    let in_place = options.keeps_in_place(&weights);
+    let model = text_tower(config, outputs, Precision::F32, in_place, &mut weights)?;
+    weights.refuse_extra(&[], &["vision_model.", "visual_projection.", "logit_scale"])?;
+    Network::load("CLIP's text tower", &model, &weights, options)
 }
