@@ -208,6 +208,5 @@ pub(crate) fn stop_on_ctrl_c() -> Result<(), CliError> {
 }
 
 pub(crate) fn terminal_width() -> usize {
-pub(super) fn terminal_width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
