@@ -13,6 +13,7 @@ mod history;
 mod inputs;
 mod measurements;
 mod networks;
+mod page;
 mod plugins;
 mod sample;
 mod shards;
@@ -52,6 +53,7 @@ Measurements (all of them where none is named):
   p  ssim of the luma of those pairs, against scikit-image, one thread
   u  `history --metric` and `history show` of 1,000,000 scores
   s  merging the recordings of 16 shards of 1,000 cases each
+  w  the HTML report of those 1,000 files: its size, and how soon Chromium has opened it
 
 Options:
   --repeats N    How often each side runs; the middle one counts  [default: 5]
@@ -117,14 +119,14 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "u" => {
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "u" | "w" => {
                 options.measurements.extend(word.chars())
             }
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghiklmnopsu".chars().collect();
+        options.measurements = "abcdefghiklmnopsuw".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();
