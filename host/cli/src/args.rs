@@ -4,6 +4,8 @@ pub(crate) mod baseline;
 pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod history;
+pub(crate) mod cache;
+pub(crate) mod explain;
 pub(crate) mod html;
 pub(crate) mod merge;
 pub(crate) mod model;
@@ -79,6 +81,11 @@ pub(crate) enum Command {
     Plan(Box<shard::PlanArgs>),
     /// Make one run of the recordings of its shards: its reports, its folder, its exit code.
     Merge(Box<merge::MergeArgs>),
+    /// Tell everything about one case: what it depends on, what is known of it, and why it would be done again.
+    Explain(Box<explain::ExplainArgs>),
+    /// Look at, limit and check what earlier runs computed.
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Write a commented first suite and a CI workflow.
     Init(InitArgs),
     /// Check everything a run needs, and say what to do where something is missing.
@@ -117,6 +124,7 @@ Examples:
   difftest run my.toml --model stabilityai/sd-turbo
   difftest run quickstart -k 'colours and not blue' -x
   difftest run quickstart --output results.json --artifacts out/
+  difftest run --diff                           tell only what is not proven already
   difftest run suite.toml --plugins . --watch   again after each `difftest plugin build`";
 
 /// Where suites are looked for.
@@ -188,6 +196,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) sharding: shard::Sharding,
     #[command(flatten)]
+    pub(crate) evidence: explain::Evidence,
+    #[command(flatten)]
     pub(crate) reports: reports::Reports,
     /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -206,6 +216,8 @@ pub(crate) struct ListArgs {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) pinning: plugin::Pinning,
+    #[command(flatten)]
+    pub(crate) engine: explain::Engine,
     /// For people, or the whole plan as JSON.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub(crate) message_format: Format,

@@ -38,6 +38,8 @@ fn main() -> ExitCode {
         Command::List(args) => commands::list::list(&args, &mut ui),
         Command::Plan(args) => commands::plan::plan(&args, &mut ui),
         Command::Merge(args) => commands::merge::merge(&args, &mut ui),
+        Command::Explain(args) => commands::explain::explain(&args, &mut ui),
+        Command::Cache(command) => commands::cache::cache(&command, &mut ui),
         Command::Init(args) => commands::init::init(&args, &mut ui),
         Command::Doctor(args) => commands::doctor::doctor(&args, &mut ui),
         Command::Review(args) => commands::review::review(&args, &mut ui),

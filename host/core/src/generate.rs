@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::image::Image;
-use crate::key::Inputs;
+use crate::key::{Inputs, Key, Latents};
 
 /// The sampler settings of a test. `None` leaves the choice to the model's own configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +109,17 @@ pub trait Generator: Send + Sync {
     /// When a request cannot be followed, or a file that it needs cannot be read: then [`Generator::generate`] would say so too.
     fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError>;
 
+    /// The file that the image of a request already is, where this generator makes none.
+    fn file(&self, request: &Request) -> Option<std::path::PathBuf> {
+        let _ = request;
+        None
+    }
+
+    /// From now on, looks up and keeps what it computes on the way to an image in `intermediates`.
+    fn remember(&self, intermediates: std::sync::Arc<dyn Intermediates>) {
+        drop(intermediates);
+    }
+
     /// Told once, before the first image, every request that will come: what they share can be computed now and what only that
     /// needs be let go. Requests that were not told work too. Stops early when `go_on` says so.
     ///
@@ -132,6 +143,16 @@ pub trait Generator: Send + Sync {
         requests: &[Request],
         progress: &(dyn Fn(Step) -> bool + Sync),
     ) -> Vec<Result<Generated, GenerateError>>;
+}
+
+/// Where a generator keeps what it computes on the way to an image, so that a run with another decoder does not compute it again.
+/// What is found is what was kept; what cannot be kept is computed again.
+pub trait Intermediates: Send + Sync {
+    /// What was kept under `key`.
+    fn find(&self, key: &Key<Latents>) -> Option<Vec<u8>>;
+
+    /// Keeps `content` under `key`.
+    fn keep(&self, key: &Key<Latents>, content: &[u8]);
 }
 
 /// A denoising step that has just been done.

@@ -174,7 +174,7 @@ impl ImageFolder {
     }
 
     /// The file that is listed for a request, as the manifest names it and where it lies: inside the folder.
-    fn file(&self, request: &Request) -> Result<(&Path, PathBuf), GenerateError> {
+    fn listed(&self, request: &Request) -> Result<(&Path, PathBuf), GenerateError> {
         let Some(name) = self.files.get(&(request.prompt.clone(), request.seed)) else {
             return Err(GenerateError {
                 kind: "missing-image".to_owned(),
@@ -193,25 +193,17 @@ impl ImageFolder {
         Ok((name, path))
     }
 
-    /// Where the image of a request lies.
-    ///
-    /// # Errors
-    /// When the manifest lists none, or what it lists is not there.
-    pub fn path(&self, request: &Request) -> Result<PathBuf, GenerateError> {
-        Ok(self.file(request)?.1)
-    }
-
     /// The SHA-256 of the file that the manifest lists for a request.
     ///
     /// # Errors
     /// When it lists none, or the file cannot be read.
     pub fn file_digest(&self, request: &Request) -> Result<Digest, GenerateError> {
-        let (_, path) = self.file(request)?;
+        let (_, path) = self.listed(request)?;
         crate::repository::digest(&path).map_err(|error| unreadable(format!("{}: {error}", path.display())))
     }
 
     fn image(&self, request: &Request) -> Result<Generated, GenerateError> {
-        let (name, path) = self.file(request)?;
+        let (name, path) = self.listed(request)?;
         let failed = unreadable;
         let bytes = std::fs::metadata(&path).map(|file| file.len()).unwrap_or(0);
         let limits = Limits::default();
@@ -244,8 +236,12 @@ impl Generator for ImageFolder {
         true
     }
 
+    fn file(&self, request: &Request) -> Option<PathBuf> {
+        Some(self.listed(request).ok()?.1)
+    }
+
     fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError> {
-        let (name, _) = self.file(request)?;
+        let (name, _) = self.listed(request)?;
         let digest = self.file_digest(request)?;
         let mut inputs = Inputs::new().with("image/file", slashes(name)).with("image/digest", digest.to_string());
         inputs.set("prompt", &request.prompt);

@@ -106,6 +106,12 @@ impl Registry {
         self
     }
 
+    /// What plugins are run within.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Where compiled code is kept; `None` where it is not.
     #[must_use]
     pub fn cache_folder(&self) -> Option<&Path> {

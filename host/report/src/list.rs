@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use difftest_core::gate::{Bound, Check, Statistic};
 use difftest_core::generate::{LongPrompt, Prompt, Settings};
+use difftest_core::key::{Action, Difference};
 use difftest_core::metric::{MetricError, MetricInfo};
 use difftest_core::plan::{SuitePlan, TestPlan};
 use difftest_core::suite::{LoraUse, ModelSpec};
@@ -20,13 +21,56 @@ pub const FORMAT: u32 = 1;
 /// Prompts are cut to this many characters for people; the JSON has all of them.
 const PROMPT: usize = 70;
 
+/// How much work the cases of a suite need.
+#[derive(Clone, Debug, Default)]
+pub struct SuiteWork {
+    /// The class of environments that this is said of.
+    pub environment: String,
+    /// By case of the plan; empty where it is not known.
+    pub cases: Vec<CaseWork>,
+    /// By test, its settings with the model's own filled in; empty where they are not known.
+    pub settings: Vec<std::collections::BTreeMap<String, Value>>,
+}
+
+/// How much work a case needs, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CaseWork {
+    /// How much.
+    pub action: Action,
+    /// The first input that is not what it was when the case was last judged.
+    pub because: Option<Difference>,
+    /// Whether it was ever judged in this environment.
+    pub judged: bool,
+}
+
+/// Why a case needs work, in words: `: prompt was "a" and is "b"`.
+#[must_use]
+pub fn reason(work: &CaseWork) -> String {
+    let value = |value: &Option<String>| value.as_ref().map(|value| short(value, 48));
+    match &work.because {
+        None if work.action == Action::Reuse || work.judged => String::new(),
+        None => ": never judged in this environment".to_owned(),
+        Some(difference) => {
+            let name = safe(&difference.input);
+            match (value(&difference.was), value(&difference.is)) {
+                (Some(was), Some(is)) => format!(": {name} was {was} and is {is}"),
+                (None, Some(is)) => format!(": {name} is new, {is}"),
+                (Some(was), None) => format!(": {name} was {was}"),
+                (None, None) => format!(": {name} is not there"),
+            }
+        }
+    }
+}
+
 /// For people: suites, their tests with metrics and bounds, and each case on a line of its own that begins with its id.
 #[must_use]
-pub fn human(plans: &[SuitePlan], color: bool) -> String {
+pub fn human(plans: &[SuitePlan], work: &[SuiteWork], color: bool) -> String {
     let bold = if color { Style::new().bold() } else { Style::new() };
     let dim = if color { Style::new().dimmed() } else { Style::new() };
     let mut out = String::new();
-    for plan in plans {
+    for (place, plan) in plans.iter().enumerate() {
+        let work = work.get(place);
+        let mut number = 0;
         let (tests, cases) = (count(plan.tests.len(), "test"), count(plan.cases.len(), "case"));
         let _ =
             writeln!(out, "{bold}{}{bold:#} {dim}{}, {tests}, {cases}{dim:#}", safe(&plan.suite), safe(&model(plan)));
@@ -35,7 +79,9 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
             let metrics = if test.metrics.is_empty() { "no metrics".to_owned() } else { metrics(test) };
             let _ = writeln!(out, "  {bold}{}{bold:#} {dim}{metrics}{dim:#}", safe(&test.name));
             if let Some(case) = cases.peek().filter(|case| case.test == index) {
-                let settings = settings(&case.settings);
+                let resolved = work.and_then(|work| work.settings.get(index)).filter(|resolved| !resolved.is_empty());
+                let settings =
+                    resolved.map_or_else(|| settings(&case.settings), |resolved| full(resolved, &case.settings));
                 if !settings.is_empty() {
                     let _ = writeln!(out, "    {dim}{settings}{dim:#}");
                 }
@@ -45,10 +91,20 @@ pub fn human(plans: &[SuitePlan], color: bool) -> String {
             }
             while let Some(case) = cases.next_if(|case| case.test == index) {
                 let _ = writeln!(out, "    {}  {dim}{}{dim:#}", safe(&case.id), short(&case.prompt.text, PROMPT));
+                if let Some(work) = work.and_then(|work| work.cases.get(number)) {
+                    let _ = writeln!(out, "      {}{dim}{}{dim:#}", work.action, reason(work));
+                }
+                number += 1;
             }
         }
     }
     let (tests, cases) = plans.iter().fold((0, 0), |(t, c), plan| (t + plan.tests.len(), c + plan.cases.len()));
+    let all: Vec<Action> = work.iter().flat_map(|work| &work.cases).map(|work| work.action).collect();
+    if !all.is_empty() {
+        let parts = [Action::Generate, Action::Score, Action::Judge, Action::Reuse]
+            .map(|action| format!("{} {action}", all.iter().filter(|known| **known == action).count()));
+        let _ = writeln!(out, "Planned {}: {}", count(all.len(), "case"), parts.join(", "));
+    }
     let _ = writeln!(out, "{}, {}, {}", count(plans.len(), "suite"), count(tests, "test"), count(cases, "case"));
     out
 }
@@ -79,6 +135,28 @@ fn settings(settings: &Settings) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// How images are really made: the model's settings where the suite says nothing.
+fn full(resolved: &std::collections::BTreeMap<String, Value>, given: &Settings) -> String {
+    let of = |name: &str| resolved.get(name);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), safe);
+    let size = of("size").and_then(|size| Some(format!("{}x{}", size.get(0)?, size.get(1)?)));
+    let parts = [
+        of("scheduler").map(text),
+        of("steps").and_then(Value::as_u64).map(|steps| count(steps as usize, "step")),
+        size,
+        of("guidance").map(|guidance| format!("guidance {guidance}")),
+        of("clip_skip").filter(|skip| **skip != 0).map(|skip| format!("clip_skip {skip}")),
+        of("noise").filter(|_| given.noise.is_some()).map(|noise| format!("noise {}", text(noise))),
+        given.long_prompt.filter(|long| *long == LongPrompt::Error).map(|_| "long prompts are errors".to_owned()),
+        given
+            .negative_prompt
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(|text| format!("not {:?}", short(text, PROMPT))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// `./model + style.safetensors + 0.7 b.safetensors`.
 fn model(plan: &SuitePlan) -> String {
     let mut text = match &plan.model {
@@ -94,8 +172,9 @@ fn model(plan: &SuitePlan) -> String {
 
 /// For programs: everything that is known of each case.
 #[must_use]
-pub fn json(plans: &[SuitePlan]) -> String {
-    let listing = Listing { format: FORMAT, suites: plans.iter().map(listed).collect() };
+pub fn json(plans: &[SuitePlan], work: &[SuiteWork]) -> String {
+    let suites = plans.iter().enumerate().map(|(place, plan)| listed(plan, work.get(place)));
+    let listing = Listing { format: FORMAT, suites: suites.collect() };
     let mut text = serde_json::to_string_pretty(&listing).expect("strings, numbers and lists can always be written");
     text.push('\n');
     text
@@ -110,6 +189,8 @@ struct Listing<'a> {
 #[derive(Serialize)]
 struct ListedSuite<'a> {
     suite: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
     model: ListedModel,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     loras: Vec<ListedLora>,
@@ -136,6 +217,9 @@ struct ListedTest<'a> {
     metrics: Vec<ListedMetric<'a>>,
     gates: Vec<ListedGate<'a>>,
     refused: &'a [MetricError],
+    /// Its settings with the model's own filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<&'a std::collections::BTreeMap<String, Value>>,
 }
 
 #[derive(Serialize)]
@@ -165,10 +249,13 @@ struct ListedCase<'a> {
     prompt: &'a Prompt,
     seed: u64,
     settings: &'a Settings,
+    /// How much work it needs, and why.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    work: Option<&'a CaseWork>,
 }
 
-fn listed(plan: &SuitePlan) -> ListedSuite<'_> {
-    let tests = plan.tests.iter().map(|test| ListedTest {
+fn listed<'a>(plan: &'a SuitePlan, work: Option<&'a SuiteWork>) -> ListedSuite<'a> {
+    let tests = plan.tests.iter().enumerate().map(|(index, test)| ListedTest {
         name: &test.name,
         metrics: test.metrics.iter().map(|(used, info)| ListedMetric { config: &used.config, info }).collect(),
         gates: test
@@ -177,16 +264,19 @@ fn listed(plan: &SuitePlan) -> ListedSuite<'_> {
             .map(|gate| ListedGate { metric: &gate.metric, of: gate.of, bound: gate.bound, check: gate.check })
             .collect(),
         refused: &test.refused,
+        generation: work.and_then(|work| work.settings.get(index)).filter(|settings| !settings.is_empty()),
     });
-    let cases = plan.cases.iter().map(|case| ListedCase {
+    let cases = plan.cases.iter().enumerate().map(|(index, case)| ListedCase {
         id: &case.id,
         test: &plan.tests[case.test].name,
         prompt: &case.prompt,
         seed: case.seed,
         settings: &case.settings,
+        work: work.and_then(|work| work.cases.get(index)),
     });
     ListedSuite {
         suite: &plan.suite,
+        environment: work.map(|work| work.environment.as_str()).filter(|class| !class.is_empty()),
         model: match &plan.model {
             ModelSpec::Diffusion(name) => ListedModel::Diffusion(name.clone()),
             ModelSpec::Images { folder, manifest } => ListedModel::Images {

@@ -8,14 +8,16 @@ use std::path::{Component, Path, PathBuf};
 
 use difftest_core::baseline::{Baseline, BaselineScore};
 use difftest_core::event::ErrorInfo;
-use difftest_core::metric::{AnyMetric, Item, Metric, MetricKind};
+use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind};
 use difftest_core::plan::{Case, SuitePlan, TestPlan};
 use difftest_metrics::decode::{self, Limits};
 use difftest_store::baseline::{BaselineError, Folder};
 use rayon::prelude::*;
 
 use crate::cancel::Cancel;
+use crate::collect::from_metric;
 use crate::conduct::{Options, SuiteRun};
+use crate::load::Slot;
 use crate::stages;
 
 /// The baselines of a suite's tests as one, and why tests that need one have none.
@@ -109,7 +111,8 @@ fn tidy(path: &Path) -> PathBuf {
 pub(crate) fn rescore(
     baseline: &mut Baseline,
     plan: &SuitePlan,
-    metrics: &[Vec<Option<AnyMetric>>],
+    metrics: &[Vec<Slot>],
+    load: &dyn Fn(usize, usize) -> Result<AnyMetric, MetricError>,
     keys: &[Vec<String>],
     pool: &rayon::ThreadPool,
     cancel: &Cancel,
@@ -118,9 +121,9 @@ pub(crate) fn rescore(
     for (index, test) in plan.tests.iter().enumerate() {
         for (at, (wanted, planned)) in test.metrics.iter().enumerate() {
             let needed = test.gates.iter().any(|gate| gate.metric == wanted.name && gate.check.needs_baseline());
-            let Some(AnyMetric::Each(metric)) = &metrics[index][at] else { continue };
+            let slot = &metrics[index][at];
             // A pair needs its reference as well, which the baseline does not have.
-            if !needed || planned.kind != MetricKind::Image {
+            if !needed || planned.kind != MetricKind::Image || slot.is_broken() {
                 continue;
             }
             let key = &keys[index][at];
@@ -130,6 +133,17 @@ pub(crate) fn rescore(
                     && baseline.score(&case.id, &wanted.name, key).is_none()
             };
             let cases: Vec<&Case> = plan.cases.iter().filter(lacking).collect();
+            if cases.is_empty() {
+                continue;
+            }
+            let metric = match slot.get(|| load(index, at)) {
+                Ok(AnyMetric::Each(metric)) => metric,
+                Ok(AnyMetric::Set(_)) => continue,
+                Err(error) => {
+                    errors.push((index, from_metric(&error, None)));
+                    continue;
+                }
+            };
             let scored: Vec<_> = pool.install(|| {
                 let batches = cases.par_chunks(metric.batch_size().max(1));
                 batches.flat_map_iter(|batch| measure(baseline, &**metric, batch, cancel)).collect()

@@ -10,7 +10,7 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
 use difftest_core::gate::{Against, OnInconclusive};
 use difftest_core::generate::GenerateError;
-use difftest_core::metric::AnyMetric;
+use difftest_core::metric::MetricKind;
 use difftest_core::plan::SuitePlan;
 use difftest_core::suite::ModelSpec;
 use difftest_diffusion::declared::DeclaredModels;
@@ -18,8 +18,9 @@ use difftest_store::run_folder::{self, RunFolder};
 
 use crate::baselines;
 use crate::cancel::Cancel;
-use crate::collect::{Collector, Next, from_metric};
+use crate::collect::{Collector, Next, Sink, from_metric};
 use crate::describe;
+use crate::evidence::{CaseEvidence, Force, Keeper};
 use crate::load::{self, Loaded, Loader};
 use crate::sets;
 use crate::stages::{self, Message, Stages};
@@ -61,6 +62,8 @@ pub struct Options {
     pub baseline: Option<String>,
     /// What becomes of images that a visual regression test finds new or changed.
     pub update: Update,
+    /// Work that is done although its outcome is known.
+    pub force: Force,
 }
 
 /// Where plugins' log lines go: to the suite that is running.
@@ -205,14 +208,21 @@ fn run_suite(
     sink: &mut dyn FnMut(Event) -> Result<(), ErrorInfo>,
 ) -> Result<(), ErrorInfo> {
     let plan = &suite.plan;
-    let loaded = match loader.open(suite) {
+    let loaded = match loader.open(suite, options.force) {
         Ok(loaded) => loaded,
         Err(error) => return sink(Event::SuiteError { suite: plan.suite.clone(), error }),
     };
     // Settings that cannot be followed and a model that does not load are known before anything is made.
     let prepared = describe::settings(plan, &*loaded.generator).and_then(|settings| {
-        let mut requests = plan.cases.iter().map(stages::request);
-        let prepared = loaded.generator.prepare(&mut requests, &|| cancel.may_begin());
+        let missing = |(_, found): &(_, &CaseEvidence)| found.made.is_none() || options.force == Force::Generate;
+        let missing = plan.cases.iter().zip(&loaded.evidence.cases).filter(missing);
+        let mut requests = missing.map(|(case, _)| stages::request(case)).peekable();
+        // A model that makes nothing is not loaded.
+        let prepared = if requests.peek().is_some() {
+            loaded.generator.prepare(&mut requests, &|| cancel.may_begin())
+        } else {
+            Ok(())
+        };
         prepared.map_err(|GenerateError { kind, message, hint }| ErrorInfo { kind, message, hint, case: None })?;
         Ok(settings)
     });
@@ -229,9 +239,13 @@ fn run_suite(
     let keys = describe::keys(plan, &loaded);
     let (mut baseline, lacking) = baselines::open(plan, &environment, options);
     let (visual, unreadable) = visual::open(suite, plan, &environment, options);
+    let load = |test: usize, metric: usize| {
+        let wanted = &plan.tests[test].metrics[metric].0;
+        loader.metric(&wanted.name, &wanted.config, suite)
+    };
     let rescored = baseline
         .as_mut()
-        .map(|baseline| baselines::rescore(baseline, plan, &loaded.metrics, &keys, &loaded.pool, cancel));
+        .map(|baseline| baselines::rescore(baseline, plan, &loaded.metrics, &load, &keys, &loaded.pool, cancel));
     for (test, error) in lacking.into_iter().chain(unreadable).chain(rescored.unwrap_or_default()) {
         errors[test].push(error);
     }
@@ -245,8 +259,10 @@ fn run_suite(
         baseline: baseline.as_ref().map(|baseline| baseline.info.clone()),
         inconclusive: plan.inconclusive,
         tests: describe::tests(plan, &loaded, loader, settings),
-        cases: describe::cases(plan),
+        cases: describe::cases(plan, &loaded.evidence),
     })?;
+    let keeper = Keeper { cache: loader.cache.as_deref(), run: &options.run };
+    keeper.troubles().into_iter().try_for_each(&mut *sink)?;
     let image_paths: Vec<PathBuf> = plan
         .cases
         .iter()
@@ -256,13 +272,28 @@ fn run_suite(
             run_folder::image_path(root, &plan.suite, i, name)
         })
         .collect();
-    let Loaded { generator, metrics, references, pool, .. } = loaded;
+    let Loaded { generator, metrics, references, evidence, keys: score_keys, pool, .. } = loaded;
     let references: Vec<_> = references.into_iter().map(|reference| Some(reference?.0)).collect();
-    let is_set = |metric: &&AnyMetric| matches!(metric, AnyMetric::Set(_));
+    let usable = |test: usize, set: bool| {
+        let of_test = plan.tests[test].metrics.iter().zip(&metrics[test]);
+        of_test.filter(|((_, info), slot)| !slot.is_broken() && (info.kind == MetricKind::Set) == set).count()
+    };
     // A comparison with the baseline is waited for as a metric is.
-    let compared = |test: usize| usize::from(visual[test].is_some());
-    let ready = |test: usize| metrics[test].iter().flatten().filter(|metric| !is_set(metric)).count() + compared(test);
-    let sets = |test: usize| metrics[test].iter().flatten().filter(is_set).count();
+    let ready = |test: usize| usable(test, false) + usize::from(visual[test].is_some());
+    let sets = |test: usize| usable(test, true);
+    // What is said of a test is kept as soon as it is said.
+    let mut seconds = vec![0.0; plan.cases.len()];
+    let mut keeping = |event: Event| {
+        match &event {
+            Event::Generated { case, seconds: took, .. } | Event::Scored { case, seconds: took, .. } => {
+                seconds[*case] += took;
+            }
+            Event::TestFinished { test, verdict, .. } => keeper.verdict(plan, &evidence, *test, *verdict, &seconds),
+            _ => {}
+        }
+        sink(event)
+    };
+    let sink: &mut Sink<'_> = &mut keeping;
     let against = Against { baseline: baseline.as_ref(), environment: &environment };
     let mut collector = Collector::new(plan, against, keys, errors, ready, sets).updating(options.update);
     if collector.judge_without_cases(sink)? && options.fail_fast {
@@ -275,6 +306,11 @@ fn run_suite(
         plan,
         generator: &*generator,
         metrics: &metrics,
+        load: &load,
+        evidence: &evidence,
+        keys: &score_keys,
+        keeper: &keeper,
+        force: options.force,
         references: &references,
         visual: &visual,
         image_paths: &image_paths,
@@ -301,9 +337,18 @@ fn run_suite(
                 Ok(Next::Judged(Verdict::Fail | Verdict::Error)) if options.fail_fast => cancel.no_new_cases(),
                 Ok(Next::MeasureSet { test, images }) if cancel.may_continue() => {
                     if let Some(messages) = &spare {
-                        let (metrics, reference) = (&metrics[test], references[test].as_ref());
                         sets_running += sets(test);
-                        sets::measure(threads, test, images, metrics, reference, messages);
+                        let reference = references[test].as_ref();
+                        let of_test = sets::Sets {
+                            test,
+                            metrics: &plan.tests[test].metrics,
+                            slots: &metrics[test],
+                            keys: &score_keys[test],
+                            load: &load,
+                            keeper: &keeper,
+                            force: options.force,
+                        };
+                        sets::measure(threads, of_test, images, reference, messages);
                     }
                 }
                 Ok(_) => {}
@@ -320,6 +365,8 @@ fn run_suite(
             }
         }
     });
+    keeper.touch(&evidence);
+    keeper.troubles().into_iter().try_for_each(&mut *sink)?;
     let ended = collector.end(sink).and_then(|()| sink(Event::SuiteFinished { suite: plan.suite.clone() }));
     outcome.and(ended)
 }

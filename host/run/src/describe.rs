@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use difftest_core::digest::Digest;
 use difftest_core::event::{CaseInfo, ErrorInfo, TestInfo};
 use difftest_core::generate::Generator;
-use difftest_core::key::Action;
 use difftest_core::metric::{AnyMetric, MetricSource, ReproducibilityClass, metric_key};
 use difftest_core::model::Models as _;
 use difftest_core::plan::{SuitePlan, TestPlan};
 use serde_json::Value;
 
 use crate::conduct::SuiteRun;
-use crate::load::{Loaded, Loader};
+use crate::evidence::Evidence;
+use crate::load::{Loaded, Loader, Slot};
 
 /// The settings of a test as the generator resolved them, by name.
 pub(crate) type Generation = BTreeMap<String, Value>;
@@ -53,7 +53,7 @@ pub(crate) fn tests(
                 .metrics
                 .iter()
                 .zip(loaded)
-                .map(|((_, planned), metric)| metric.as_ref().map_or_else(|| planned.clone(), |m| m.info().clone()))
+                .map(|((_, planned), metric)| metric.loaded().map_or_else(|| planned.clone(), |m| m.info().clone()))
                 .collect(),
             reference: reference.as_ref().map(|(_, info)| info.clone()),
             configs: test
@@ -72,12 +72,10 @@ pub(crate) fn tests(
 
 /// By test and metric, the key of the exact metric as it was loaded.
 pub(crate) fn keys(plan: &SuitePlan, loaded: &Loaded) -> Vec<Vec<String>> {
-    let of_test = |(test, loaded): (&TestPlan, &Vec<Option<AnyMetric>>)| {
+    let of_test = |(test, loaded): (&TestPlan, &Vec<Slot>)| {
         let metrics = test.metrics.iter().zip(loaded);
         metrics
-            .map(|((wanted, planned), loaded)| {
-                metric_key(loaded.as_ref().map_or(planned, AnyMetric::info), &wanted.config)
-            })
+            .map(|((wanted, planned), slot)| metric_key(slot.loaded().map_or(planned, AnyMetric::info), &wanted.config))
             .collect()
     };
     plan.tests.iter().zip(&loaded.metrics).map(of_test).collect()
@@ -91,16 +89,16 @@ pub(crate) fn models(plan: &SuitePlan, suite: &SuiteRun) -> Vec<(String, Digest)
     if plugins.count() == 0 { Vec::new() } else { suite.models.declared().to_vec() }
 }
 
-/// The cases, as planned.
-pub(crate) fn cases(plan: &SuitePlan) -> Vec<CaseInfo> {
-    let infos = plan.cases.iter().map(|case| CaseInfo {
+/// The cases, as planned, with the work that they need.
+pub(crate) fn cases(plan: &SuitePlan, evidence: &Evidence) -> Vec<CaseInfo> {
+    let infos = plan.cases.iter().zip(&evidence.cases).map(|(case, found)| CaseInfo {
         id: case.id.clone(),
         test: case.test,
         prompt: (*case.prompt).clone(),
         seed: case.seed,
         settings: (*case.settings).clone(),
-        action: Action::default(),
-        because: None,
+        action: found.action,
+        because: found.because.clone(),
     });
     infos.collect()
 }

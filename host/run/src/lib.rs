@@ -14,6 +14,8 @@
 //! |---|---|
 //! | [`load`] | from names in a plan to a generator and metrics that are ready |
 //! | [`catalog`] | what a suite may name: host metrics, plugins, manifests |
+//! | [`evidence`] | how much work each case still needs, and why |
+//! | `found` | cases whose image is there already |
 //! | [`stages`] | the threads and channels above, for one suite |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
@@ -37,6 +39,8 @@ pub mod collect;
 pub mod conduct;
 pub mod controls;
 mod describe;
+pub mod evidence;
+mod found;
 pub mod load;
 pub mod merge;
 mod references;

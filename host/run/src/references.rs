@@ -1,7 +1,7 @@
 //! The images that pair and set metrics compare with, and a test's own images as a set.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use difftest_core::digest::Digest;
 use difftest_core::event::ImageRecord;
@@ -13,11 +13,11 @@ use difftest_metrics::decode;
 
 /// A folder of images with a manifest, to compare with.
 #[derive(Clone)]
-pub(crate) struct Reference(Arc<ImageFolder>);
+pub(crate) struct Reference(Arc<ImageFolder>, Arc<OnceLock<Result<Digest, MetricError>>>);
 
 impl Reference {
     pub(crate) fn new(folder: ImageFolder) -> Self {
-        Self(Arc::new(folder))
+        Self(Arc::new(folder), Arc::default())
     }
 
     /// Where it is, and the digest of its manifest; with `every_file`, the digest of each image too.
@@ -30,6 +30,26 @@ impl Reference {
             info.files.extend(self.0.digests().map_err(reference_error)?);
         }
         Ok(info)
+    }
+
+    /// One digest over all of its files, in the order of the manifest.
+    ///
+    /// # Errors
+    /// When a listed file cannot be read.
+    pub(crate) fn digest(&self) -> Result<Digest, MetricError> {
+        let read = || {
+            let files = self.0.digests().map_err(reference_error)?;
+            Ok(crate::evidence::images_digest(files.iter().map(|(_, digest)| digest)))
+        };
+        self.1.get_or_init(read).clone()
+    }
+
+    /// The digest of the file that the manifest lists for a request.
+    ///
+    /// # Errors
+    /// As [`Reference::of`].
+    pub(crate) fn digest_of(&self, request: &Request) -> Result<Digest, MetricError> {
+        self.0.file_digest(request).map_err(reference_error)
     }
 
     /// The image that the manifest lists for the prompt and seed of a case.

@@ -8,13 +8,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use difftest_core::digest::Digest;
 use difftest_core::event::{Event, ImageRecord, Origin, Outcome};
 use difftest_core::generate::{GenerateError, Generated, Generator, Request, Step};
 use difftest_core::image::Image;
-use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind, Sample};
+use difftest_core::key::{Key, Scoring};
+use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricInfo, MetricKind, Sample};
 use difftest_core::plan::{Case, SuitePlan};
 
+use difftest_core::suite::MetricUse;
+use difftest_store::cache::Scored;
+
 use crate::cancel::Cancel;
+use crate::evidence::{CaseEvidence, Evidence, Force, Keeper, ScoreKeys, warning};
+use crate::load::Slot;
 use crate::references::Reference;
 use crate::visual::Comparer;
 
@@ -22,8 +29,16 @@ use crate::visual::Comparer;
 pub(crate) struct Stages<'a> {
     pub(crate) plan: &'a SuitePlan,
     pub(crate) generator: &'a dyn Generator,
-    /// For each test, its metrics in order; `None` where one could not be loaded.
-    pub(crate) metrics: &'a [Vec<Option<AnyMetric>>],
+    /// For each test, its metrics in order.
+    pub(crate) metrics: &'a [Vec<Slot>],
+    /// Loads a metric that was not expected to be needed.
+    pub(crate) load: &'a (dyn Fn(usize, usize) -> Result<AnyMetric, MetricError> + Sync),
+    /// What was found of earlier runs.
+    pub(crate) evidence: &'a Evidence,
+    /// For each test, the keys of each metric's scores.
+    pub(crate) keys: &'a [Vec<ScoreKeys>],
+    pub(crate) keeper: &'a Keeper<'a>,
+    pub(crate) force: Force,
     /// For each test, what its pair metrics compare with.
     pub(crate) references: &'a [Option<Reference>],
     /// For each test, what compares its images with their baseline.
@@ -63,13 +78,22 @@ impl Drop for Ticket {
 }
 
 /// One image on its way through the metrics.
-struct Work {
+pub(crate) struct Work {
     case: usize,
     image: Image,
     sample: Sample,
     /// Read when the first pair metric wants it.
     reference: OnceLock<Result<Image, MetricError>>,
+    /// Key by metric of the test.
+    keys: Vec<Option<Key<Scoring>>>,
     _ticket: Ticket,
+}
+
+/// An image, and where it came from.
+pub(crate) struct Fresh {
+    pub(crate) generated: Generated,
+    pub(crate) seconds: f64,
+    pub(crate) origin: Origin,
 }
 
 impl Work {
@@ -92,7 +116,7 @@ impl Work {
 }
 
 /// One image for one metric that likes batches.
-struct Inference {
+pub(crate) struct Inference {
     work: Arc<Work>,
     index: usize,
     metric: Arc<dyn Metric>,
@@ -108,15 +132,17 @@ impl Stages<'_> {
         for _ in 0..in_flight {
             let _ = give_back.send(());
         }
-        let (batches, next_batch) = unbounded();
-        for batch in self.batches(batch) {
-            let _ = batches.send(batch);
-        }
-        drop(batches);
         let (to_inference, inference) = unbounded();
         std::thread::scope(|threads| {
             threads.spawn(|| self.infer(&inference, messages));
             self.pool.in_place_scope(|pool| {
+                let next_ticket = || tickets.recv().ok().map(|()| Ticket(give_back.clone()));
+                let missing = self.find(pool, &next_ticket, &to_inference, messages);
+                let (batches, next_batch) = unbounded();
+                for batch in self.batches(&missing, batch) {
+                    let _ = batches.send(batch);
+                }
+                drop(batches);
                 std::thread::scope(|lane_threads| {
                     for _ in 0..lanes {
                         let (next_batch, tickets, give_back) = (&next_batch, &tickets, &give_back);
@@ -143,23 +169,18 @@ impl Stages<'_> {
         });
     }
 
-    /// Neighbouring cases of one test, at most `most` together.
-    fn batches(&self, most: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-        let cases = &self.plan.cases;
-        let mut start = 0;
-        std::iter::from_fn(move || {
-            let first = cases.get(start)?;
-            let same = |case: &&Case| case.test == first.test && case.settings == first.settings;
-            let length = cases[start..].iter().take(most).take_while(same).count();
-            let batch = start..start + length;
-            start = batch.end;
-            Some(batch)
-        })
+    /// Cases of one test that follow one another among the `missing`, at most `most` together.
+    fn batches(&self, missing: &[usize], most: usize) -> Vec<Vec<usize>> {
+        let same = |a: &usize, b: &usize| {
+            let (a, b) = (&self.plan.cases[*a], &self.plan.cases[*b]);
+            a.test == b.test && a.settings == b.settings
+        };
+        missing.chunk_by(same).flat_map(|alike| alike.chunks(most.max(1))).map(<[usize]>::to_vec).collect()
     }
 
     fn generate<'s>(
         &'s self,
-        batch: std::ops::Range<usize>,
+        batch: Vec<usize>,
         tickets: Vec<Ticket>,
         pool: &rayon::Scope<'s>,
         to_inference: &Sender<Inference>,
@@ -167,21 +188,29 @@ impl Stages<'_> {
     ) {
         let send = |event| drop(messages.send(Message::Event(event)));
         if !self.cancel.may_begin() {
-            batch.for_each(|_| drop(messages.send(Message::Dropped)));
+            batch.iter().for_each(|_| drop(messages.send(Message::Dropped)));
             return;
         }
-        let requests: Vec<Request> = self.plan.cases[batch.clone()].iter().map(request).collect();
-        batch.clone().for_each(|case| send(Event::CaseStarted { case }));
+        let requests: Vec<Request> = batch.iter().map(|&case| request(&self.plan.cases[case])).collect();
+        batch.iter().for_each(|&case| send(Event::CaseStarted { case }));
         let began = Instant::now();
         let progress = |Step { step, of }: Step| {
-            batch.clone().for_each(|case| send(Event::Step { case, step, of }));
+            batch.iter().for_each(|&case| send(Event::Step { case, step, of }));
             self.cancel.may_continue()
         };
         let results = self.generator.generate(&requests, &progress);
         let seconds = began.elapsed().as_secs_f64() / requests.len() as f64;
-        for ((case, ticket), result) in batch.zip(tickets).zip(results) {
+        for ((case, ticket), result) in batch.into_iter().zip(tickets).zip(results) {
             match result {
-                Ok(generated) => self.dispatch(case, generated, seconds, ticket, pool, to_inference, messages),
+                Ok(generated) => {
+                    // A file of the user's that is known is decoded again to be scored: that makes no image.
+                    let found = self.evidence.cases[case].made.as_ref();
+                    let found = found.filter(|made| made.bytes == 0 && made.image == generated.image.digest());
+                    let (seconds, origin) =
+                        found.map_or((seconds, Origin::Made), |made| (made.seconds, Origin::Cached));
+                    let fresh = Fresh { generated, seconds, origin };
+                    self.dispatch(case, fresh, ticket, pool, to_inference, messages);
+                }
                 Err(error) if error.kind == CANCELLED => drop(messages.send(Message::Dropped)),
                 Err(error) => {
                     send(Event::Generated { case, outcome: Outcome::Error(error), seconds, origin: Origin::Made })
@@ -190,40 +219,39 @@ impl Stages<'_> {
         }
     }
 
-    /// Hands a fresh image to everyone who wants it.
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename the arguments")]
-    fn dispatch<'s>(
+    /// Hands an image to everyone who wants it, unless what they would say of it is known.
+    pub(crate) fn dispatch<'s>(
         &'s self,
         case: usize,
-        generated: Generated,
-        seconds: f64,
+        fresh: Fresh,
         ticket: Ticket,
         pool: &rayon::Scope<'s>,
         to_inference: &Sender<Inference>,
         messages: &'s Sender<Message>,
     ) {
+        let Fresh { generated, seconds, origin } = fresh;
         let plan = &self.plan.cases[case];
-        let work = Arc::new(Work {
-            case,
-            image: generated.image.clone(),
-            sample: sample(plan, &generated.attributes),
-            reference: OnceLock::new(),
-            _ticket: ticket,
-        });
+        let (image, sample) = (generated.image.clone(), sample(plan, &generated.attributes));
+        let keys = self.score_keys(case, &image.digest(), &sample);
+        let work = Arc::new(Work { case, image, sample, reference: OnceLock::new(), keys, _ticket: ticket });
         {
             let work = Arc::clone(&work);
             let path = &self.image_paths[case];
             pool.spawn(move |_| {
-                let message = match store(generated, path) {
-                    Ok(record) => Message::Event(Event::Generated {
-                        case,
-                        outcome: Outcome::Ok(record),
-                        seconds,
-                        origin: Origin::Made,
-                    }),
-                    Err(error) => Message::Fatal(error),
-                };
-                drop(messages.send(message));
+                let found = &self.evidence.cases[case];
+                match store(generated, origin, path, found, self.keeper) {
+                    Ok((record, bytes, told)) => {
+                        if origin == Origin::Made {
+                            self.keeper.generation(found, &record, bytes, seconds);
+                        }
+                        let outcome = Outcome::Ok(record);
+                        drop(messages.send(Message::Event(Event::Generated { case, outcome, seconds, origin })));
+                        told.into_iter().for_each(|told| {
+                            drop(messages.send(Message::Event(warning(Some(case), told))));
+                        });
+                    }
+                    Err(error) => drop(messages.send(Message::Fatal(error))),
+                }
                 drop(work);
             });
         }
@@ -237,8 +265,26 @@ impl Stages<'_> {
                 drop(work);
             });
         }
-        for (index, metric) in self.metrics[plan.test].iter().enumerate() {
-            let Some(AnyMetric::Each(metric)) = metric else { continue };
+        for (index, slot) in self.metrics[plan.test].iter().enumerate() {
+            let is_set = self.plan.tests[plan.test].metrics[index].1.kind == MetricKind::Set;
+            if is_set || slot.is_broken() {
+                continue;
+            }
+            let known =
+                work.keys[index].filter(|_| self.force == Force::Nothing).and_then(|key| self.keeper.known(&key));
+            if let Some(known) = known {
+                drop(messages.send(Message::Event(found_score(case, index, known))));
+                continue;
+            }
+            let metric = match slot.get(|| (self.load)(plan.test, index)) {
+                Ok(AnyMetric::Each(metric)) => metric,
+                Ok(AnyMetric::Set(_)) => continue,
+                Err(error) => {
+                    let (metric, outcome, origin) = (index, Outcome::Error(error), Origin::Made);
+                    drop(messages.send(Message::Event(Event::Scored { case, metric, outcome, seconds: 0.0, origin })));
+                    continue;
+                }
+            };
             if metric.batch_size() > 1 {
                 let _ = to_inference.send(Inference { work: Arc::clone(&work), index, metric: Arc::clone(metric) });
             } else {
@@ -250,7 +296,7 @@ impl Stages<'_> {
                         MetricKind::Image | MetricKind::Set => Ok(work.item()),
                     };
                     match item {
-                        Ok(item) => measure(&*metric, &[(work.case, index)], &[item], messages),
+                        Ok(item) => self.measure(&*metric, &[(&*work, index)], &[item], messages),
                         Err(error) => {
                             let (case, outcome) = (work.case, Outcome::Error(error));
                             let event =
@@ -279,11 +325,65 @@ impl Stages<'_> {
                     Err(_) => break,
                 }
             }
-            let keys: Vec<_> = batch.iter().map(|i| (i.work.case, i.index)).collect();
+            let whose: Vec<_> = batch.iter().map(|i| (&*i.work, i.index)).collect();
             let items: Vec<_> = batch.iter().map(|i| i.work.item()).collect();
-            measure(&*batch[0].metric, &keys, &items, messages);
+            self.measure(&*batch[0].metric, &whose, &items, messages);
         }
     }
+
+    /// The keys of all scores of a case with this image.
+    fn score_keys(&self, case: usize, image: &Digest, sample: &Sample) -> Vec<Option<Key<Scoring>>> {
+        let plan = &self.plan.cases[case];
+        let metrics = self.plan.tests[plan.test].metrics.iter().zip(&self.keys[plan.test]);
+        let key = |((_, info), keys): (&(MetricUse, MetricInfo), &ScoreKeys)| match info.kind {
+            MetricKind::Image => Some(keys.of_image(image, sample, None).key()),
+            MetricKind::Pair => {
+                let reference = self.references[plan.test].as_ref()?.digest_of(&request(plan)).ok()?;
+                Some(keys.of_image(image, sample, Some(&reference)).key())
+            }
+            MetricKind::Set => None,
+        };
+        metrics.map(key).collect()
+    }
+
+    /// Measures, reports and keeps each item for the case and the metric's place that it belongs to.
+    fn measure(&self, metric: &dyn Metric, whose: &[(&Work, usize)], items: &[Item], messages: &Sender<Message>) {
+        let began = Instant::now();
+        let mut answers = metric.measure(items);
+        let seconds = began.elapsed().as_secs_f64() / whose.len() as f64;
+        answers.resize_with(whose.len(), || {
+            Err(MetricError {
+                kind: "internal".into(),
+                message: format!("{} gave fewer answers than it was asked for", metric.info().name),
+                hint: Some("this is a bug in difftest: please report it".into()),
+            })
+        });
+        for (&(work, index), answer) in whose.iter().zip(answers) {
+            let mut told = None;
+            let outcome = match answer {
+                Ok(score) => {
+                    let key = work.keys[index].as_ref();
+                    told = key.and_then(|key| self.keeper.score(&metric.info().name, key, &score, seconds));
+                    Outcome::Ok(score)
+                }
+                // Neither a score nor a failure: the case stays unfinished, as one whose image was not made.
+                Err(error) if error.kind == CANCELLED => {
+                    drop(messages.send(Message::Dropped));
+                    continue;
+                }
+                Err(error) => Outcome::Error(error),
+            };
+            let (case, metric, origin) = (work.case, index, Origin::Made);
+            drop(messages.send(Message::Event(Event::Scored { case, metric, outcome, seconds, origin })));
+            told.into_iter().for_each(|told| drop(messages.send(Message::Event(warning(Some(case), told)))));
+        }
+    }
+}
+
+/// A score that was there already.
+pub(crate) fn found_score(case: usize, metric: usize, known: Scored) -> Event {
+    let Scored { score, seconds, .. } = known;
+    Event::Scored { case, metric, outcome: Outcome::Ok(score), seconds, origin: Origin::Cached }
 }
 
 /// What the generator needs to know of a case. A prompt's own negative prompt comes before the test's.
@@ -310,56 +410,29 @@ pub(crate) fn sample(case: &Case, made_with: &[(String, String)]) -> Sample {
     }
 }
 
-/// Measures and reports each item under its `(case, metric index)`.
-fn measure(metric: &dyn Metric, keys: &[(usize, usize)], items: &[Item], messages: &Sender<Message>) {
-    let began = Instant::now();
-    let mut answers = metric.measure(items);
-    let seconds = began.elapsed().as_secs_f64() / keys.len() as f64;
-    answers.resize_with(keys.len(), || {
-        Err(MetricError {
-            kind: "internal".into(),
-            message: format!("{} gave fewer answers than it was asked for", metric.info().name),
-            hint: Some("this is a bug in difftest: please report it".into()),
-        })
-    });
-    for (&(case, index), answer) in keys.iter().zip(answers) {
-        let outcome = match answer {
-            Ok(score) => Outcome::Ok(score),
-            // Neither a score nor a failure: the case stays unfinished, as one whose image was not made.
-            Err(error) if error.kind == CANCELLED => {
-                drop(messages.send(Message::Dropped));
-                continue;
-            }
-            Err(error) => Outcome::Error(error),
-        };
-        drop(messages.send(Message::Event(Event::Scored {
-            case,
-            metric: index,
-            outcome,
-            seconds,
-            origin: Origin::Made,
-        })));
-    }
-}
-
-/// Writes the PNG, unless the image already is a file of the user's.
-fn store(generated: Generated, path: &Path) -> Result<ImageRecord, GenerateError> {
+/// The record of an image whose file is where it should be, the length of that file where it is difftest's, and what a person
+/// should know. A file of the user's stays where it is.
+fn store(
+    generated: Generated,
+    origin: Origin,
+    path: &Path,
+    found: &CaseEvidence,
+    keeper: &Keeper<'_>,
+) -> Result<(ImageRecord, u64, Option<String>), GenerateError> {
     let Generated { image, attributes, warnings, file } = generated;
-    let path = match file {
-        Some(file) => file,
-        None => {
-            let png = difftest_metrics::encode::png(&image).map_err(|error| GenerateError {
-                kind: "encode".into(),
-                message: error.to_string(),
-                hint: None,
-            })?;
-            difftest_store::atomic::write(path, &png).map_err(|error| GenerateError {
-                kind: "write".into(),
-                message: error.to_string(),
-                hint: error.hint(),
-            })?;
-            path.to_owned()
-        }
+    let (path, bytes, told) = match file {
+        Some(file) => (file, 0, None),
+        None => match &found.made {
+            // Read from where it is kept.
+            Some(made) if origin == Origin::Cached && keeper.link(&made.image, path) => {
+                (path.to_owned(), made.bytes, None)
+            }
+            _ => {
+                let (bytes, told) = keeper.image(found, &image, path)?;
+                (path.to_owned(), bytes, told)
+            }
+        },
     };
-    Ok(ImageRecord { path, digest: image.digest(), width: image.width(), height: image.height(), attributes, warnings })
+    let (digest, width, height) = (image.digest(), image.width(), image.height());
+    Ok((ImageRecord { path, digest, width, height, attributes, warnings }, bytes, told))
 }

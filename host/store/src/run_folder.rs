@@ -102,7 +102,10 @@ impl RunFolder {
 }
 
 /// Makes the folder of a project, with a `.gitignore` in it.
-pub(crate) fn make_root(root: &Path) -> Result<(), WriteError> {
+///
+/// # Errors
+/// [`WriteError`] when it cannot be made.
+pub fn make_root(root: &Path) -> Result<(), WriteError> {
     fs::create_dir_all(root).map_err(|e| WriteError::new("make the folder", root, e))?;
     let ignore = root.join(".gitignore");
     if ignore.exists() {

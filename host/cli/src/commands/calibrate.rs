@@ -90,6 +90,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs, ui: &mut Ui) -> Result<Exit, CliEr
             jobs: threads,
             batch: 1,
             fail_fast: false,
+            force: difftest_run::evidence::Force::Nothing,
             baselines: PathBuf::new(),
             baseline: None,
             update: Update::Nothing,

@@ -159,6 +159,7 @@ fn keep(
             verbosity: ui.verbosity(),
             width: run::terminal_width(),
             rerun: String::new(),
+            diff: false,
         },
     );
     for event in &merged.events {

@@ -1,9 +1,12 @@
 //! One command per file: arguments in, an exit code or an error out.
 
 pub(crate) mod baseline;
+pub(crate) mod cache;
 pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod doctor;
+pub(crate) mod evidence;
+pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod init;

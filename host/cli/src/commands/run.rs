@@ -21,7 +21,7 @@ use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
-use crate::commands::{self, shard};
+use crate::commands::{self, evidence, shard};
 use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::lock_file;
@@ -87,7 +87,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(&run)?,
     };
-    let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion);
+    let cache = if args.evidence.no_cache { None } else { Some(Arc::new(evidence::open()?)) };
+    let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion).with_cache(cache);
     let options = Options {
         run,
         started,
@@ -96,6 +97,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         jobs,
         batch: args.batch.into(),
         fail_fast: args.fail_fast,
+        force: evidence::force(args.evidence.force),
         baselines: args.against.root.baselines.clone(),
         baseline: args.against.baseline.clone(),
         update,
@@ -111,6 +113,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
             verbosity: ui.verbosity(),
             width: terminal_width(),
             rerun: rerun(args),
+            diff: args.evidence.diff,
         },
     );
     let (conclusion, fatal) =

@@ -65,10 +65,9 @@ impl Known {
 }
 
 /// Those of `inputs` that the latents depend on: all but what decodes them.
-pub(super) fn of_latents(inputs: &Inputs, shape: [usize; 3]) -> Inputs {
-    let [channels, height, width] = shape;
-    let latents = inputs.only(|name| !name.starts_with("model/vae/") && name != "settings/size");
-    latents.with("latents", format!("{channels}x{height}x{width}"))
+pub(super) fn of_latents(inputs: &Inputs, upscale: usize) -> Inputs {
+    // A decoder that enlarges more gets smaller latents.
+    inputs.only(|name| !name.starts_with("model/vae/")).with("latents/upscale", upscale.to_string())
 }
 
 fn of_model(info: &GeneratorInfo) -> Inputs {

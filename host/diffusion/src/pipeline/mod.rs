@@ -17,6 +17,7 @@
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
 //! | `inputs` | what their pixels depend on |
+//! | `latents` | latents that were computed before |
 //!
 //! Invariants: an image depends on its own request alone. Each has its own noise generator and scheduler. On the CPU the network
 //! sees one image at a time (with guidance under two texts, the negative prompt first), however many requests a call has;
@@ -26,6 +27,7 @@ mod check;
 mod embeddings;
 mod family;
 mod inputs;
+mod latents;
 pub(crate) mod load;
 mod memory;
 mod model;
@@ -39,17 +41,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use difftest_core::generate::{
-    GenerateError, Generated, Generator, GeneratorInfo, LongPrompt, Request, Settings, Step,
+    GenerateError, Generated, Generator, GeneratorInfo, Intermediates, LongPrompt, Request, Settings, Step,
 };
-use difftest_core::key::Inputs;
+use difftest_core::key::{Inputs, Key, Latents};
 use serde_json::Value;
 
 pub use self::check::check;
 pub use self::family::Family;
+use self::latents::Finished;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
 pub use self::memory::UNCHECKED;
 use self::model::Model;
+pub use self::record::scoring_runtime;
 pub use self::sampling::Observation;
 use self::text::Texts;
 pub use self::text::{Embedding, TextError};
@@ -68,6 +72,7 @@ pub struct StableDiffusion {
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
     inputs: inputs::Known,
+    memory: latents::Memory,
 }
 
 impl StableDiffusion {
@@ -107,6 +112,7 @@ impl StableDiffusion {
             networks: OnceLock::new(),
             loading: Mutex::new(()),
             inputs: inputs::Known::default(),
+            memory: latents::Memory::default(),
         })
     }
 
@@ -176,6 +182,15 @@ impl StableDiffusion {
         Ok(())
     }
 
+    /// What the latents of a request are kept under.
+    fn latents_key(&self, request: &Request) -> Option<Key<Latents>> {
+        Some(inputs::of_latents(&self.inputs(request).ok()?, self.model.shape.upscale).key())
+    }
+
+    fn known_latents(&self, request: &Request) -> Option<Finished> {
+        self.memory.find(&self.latents_key(request)?)
+    }
+
     /// The embedding of a prompt, and what a person should know about it.
     ///
     /// # Errors
@@ -200,9 +215,23 @@ impl StableDiffusion {
             Ok((settings, networks)) => {
                 let together = self.options.together.max(1);
                 let loras = &self.info.loras;
-                let sampling =
-                    sampling::Sampling { model: &self.model, texts: &self.texts, networks, settings, loras, together };
-                let mut images = sampling.run(requests, progress, observe);
+                let keep = |request: &Request, finished: &Finished| {
+                    if let Some(key) = self.latents_key(request) {
+                        self.memory.keep(&key, finished);
+                    }
+                };
+                let (model, texts, keep) = (&self.model, &self.texts, &keep);
+                let sampling = sampling::Sampling { model, texts, networks, settings, loras, together, keep };
+                let known = |request: &Request| self.known_latents(request).filter(|known| sampling.fits(known));
+                let known: Vec<Option<Finished>> = requests.iter().map(known).collect();
+                let missing: Vec<Request> =
+                    requests.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(r, _)| r.clone()).collect();
+                let mut made = sampling.run(&missing, progress, observe).into_iter();
+                let image = |(request, known): (&Request, Option<Finished>)| match known {
+                    Some(known) => sampling.decode(known, request),
+                    None => made.next().unwrap_or_else(|| Err(sampling::cancelled())),
+                };
+                let mut images: Vec<_> = requests.iter().zip(known).map(image).collect();
                 self.name_providers(&mut images);
                 images
             }
@@ -226,6 +255,10 @@ impl Generator for StableDiffusion {
         self.model.describe(settings)
     }
 
+    fn remember(&self, intermediates: Arc<dyn Intermediates>) {
+        self.memory.set(intermediates);
+    }
+
     fn inputs(&self, request: &Request) -> Result<Inputs, GenerateError> {
         self.inputs.of(request, &self.info, &self.model, self.options.device)
     }
@@ -240,6 +273,10 @@ impl Generator for StableDiffusion {
         let mut texts = Vec::new();
         for request in &requests {
             let settings = self.model.settings(&request.settings)?;
+            // What is only decoded has no use for its prompt.
+            if self.known_latents(request).is_some() {
+                continue;
+            }
             let negative = negative_prompt(request).or((!self.model.zeros_for_empty).then_some(""));
             texts.extend(negative.filter(|_| settings.two_texts).map(|text| (text, 0)));
             texts.push((request.prompt.as_str(), settings.clip_skip));

@@ -1,6 +1,7 @@
 //! The record of where images came from.
 
 use difftest_core::generate::GeneratorInfo;
+use difftest_core::key::Inputs;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
 use super::load::{LoadError, Options};
@@ -53,6 +54,24 @@ fn environment(model: &Model, options: &Options, lanes: usize) -> Vec<(String, S
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
+}
+
+/// What scores of host metrics, and of plugins that ask models, depend on beside the models: they run on the device of `options`, in
+/// `f32` always. Named as [`Generator::inputs`](difftest_core::generate::Generator::inputs) names the runtime of images.
+#[must_use]
+pub fn scoring_runtime(options: &Options) -> Inputs {
+    let session = options.scoring_session();
+    let library = runtime::find_for(options.device.provider()).ok().and_then(|library| library.version);
+    let facts = [
+        ("cpu", cpu()),
+        ("device", options.device.to_string()),
+        ("graphs", GRAPHS.to_owned()),
+        ("onnxruntime", library.map_or_else(|| "unknown".to_owned(), |version| version.to_string())),
+        ("onnxruntime-build", runtime_build(options.device).unwrap_or("unknown").to_owned()),
+        ("provider", options.device.provider_name().to_owned()),
+        ("provider-options", provider_options(&session)),
+    ];
+    facts.into_iter().map(|(name, value)| (format!("runtime/{name}"), value)).collect()
 }
 
 /// In which number formats each part's weights are stored: `unet f16, vae f32`; a part that is an exported graph says so.

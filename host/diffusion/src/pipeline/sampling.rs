@@ -2,6 +2,7 @@
 
 use difftest_core::generate::{GenerateError, Generated, LoraInfo, Request, Step};
 
+use super::latents::Finished;
 use super::model::Model;
 use super::settings::Resolved;
 use super::text::{Embedding, TextError, Texts};
@@ -34,6 +35,8 @@ pub(super) struct Sampling<'s> {
     pub(super) loras: &'s [LoraInfo],
     /// Images that the network sees at once.
     pub(super) together: usize,
+    /// Told the latents of each request after its last step.
+    pub(super) keep: &'s (dyn Fn(&Request, &Finished) + Sync),
 }
 
 /// One image on its way.
@@ -229,12 +232,25 @@ impl Sampling<'_> {
         prediction.map_err(|error| broken("unet", &error))
     }
 
-    fn finish(&self, mut work: Work, request: &Request) -> Result<Generated, GenerateError> {
+    fn finish(&self, work: Work, request: &Request) -> Result<Generated, GenerateError> {
+        let finished = Finished { latents: work.latents, warnings: work.warnings };
+        (self.keep)(request, &finished);
+        self.decode(finished, request)
+    }
+
+    /// Whether latents are those of an image of these settings.
+    pub(super) fn fits(&self, finished: &Finished) -> bool {
+        finished.latents.len() == self.latent_shape().iter().product::<usize>()
+    }
+
+    /// From latents to an image.
+    pub(super) fn decode(&self, finished: Finished, request: &Request) -> Result<Generated, GenerateError> {
+        let Finished { mut latents, warnings } = finished;
         let settings = &self.settings;
         let [channels, height, width] = self.latent_shape();
         let vae = &self.networks.vae;
         let shape = [1, channels, height, width];
-        let decoded = vae.unscale(&mut work.latents, shape).and_then(|()| vae.decode(&work.latents, shape));
+        let decoded = vae.unscale(&mut latents, shape).and_then(|()| vae.decode(&latents, shape));
         let planes = decoded.map_err(|error| broken("vae", &error))?;
         let image = pixels::image(&planes, settings.width, settings.height)
             .ok_or_else(|| self.not_finite("the decoded image holds"))?;
@@ -254,7 +270,7 @@ impl Sampling<'_> {
         }
         attributes.sort_unstable();
         let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Ok(Generated { image, attributes, warnings: work.warnings, file: None })
+        Ok(Generated { image, attributes, warnings, file: None })
     }
 
     /// The error that `what` ("the image holds") NaN or infinity, with everything that may have done it.
@@ -294,6 +310,6 @@ fn broken(kind: &str, error: &Error) -> GenerateError {
     GenerateError { hint: error.hint(), ..failed(kind, error) }
 }
 
-fn cancelled() -> GenerateError {
+pub(super) fn cancelled() -> GenerateError {
     GenerateError { kind: "cancelled".to_owned(), message: "the image was not finished".to_owned(), hint: None }
 }

@@ -96,23 +96,23 @@ fn for_people() {
         ..Settings::default()
     });
     shown.cases.iter_mut().for_each(|case| case.settings = Arc::clone(&settings));
-    let text = human(&[shown], false);
+    let text = human(&[shown], &[], false);
     assert!(!text.contains('\u{1b}'));
     insta::assert_snapshot!(text);
-    assert!(human(&[plan(1)], true).contains("\u{1b}[1m"));
+    assert!(human(&[plan(1)], &[], true).contains("\u{1b}[1m"));
 }
 
 #[test]
 fn for_programs() {
-    insta::assert_snapshot!(json(&[plan(1)]));
+    insta::assert_snapshot!(json(&[plan(1)], &[]));
 }
 
 #[test]
 fn ten_thousand_cases_are_printed_at_once() {
     let plans = [plan(10_000)];
     let began = Instant::now();
-    assert_eq!(human(&plans, true).lines().count(), 10_000 + 6);
-    let listing: Value = serde_json::from_str(&json(&plans)).unwrap();
+    assert_eq!(human(&plans, &[], true).lines().count(), 10_000 + 6);
+    let listing: Value = serde_json::from_str(&json(&plans, &[])).unwrap();
     assert_eq!(listing["suites"][0]["cases"].as_array().map(Vec::len), Some(10_000));
     // Some ten milliseconds; the bound leaves room for a busy machine.
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
@@ -125,7 +125,7 @@ fn lora_files_stand_beside_the_model() {
     plan.loras = vec![lora("style.safetensors", 1.0), lora("b.safetensors", -0.3)];
     let first = human(std::slice::from_ref(&plan), false);
     assert!(first.starts_with("smoke builtin:shapes + style.safetensors + -0.3 b.safetensors, "), "{first}");
-    let listed: Value = serde_json::from_str(&json(&[plan])).unwrap();
+    let listed: Value = serde_json::from_str(&json(&[plan], &[])).unwrap();
     let expected = serde_json::json!([
         { "path": "style.safetensors", "weight": 1.0 },
         { "path": "b.safetensors", "weight": -0.3 },

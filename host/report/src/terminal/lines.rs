@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use difftest_core::event::Verdict;
 use difftest_core::gate::Statistic;
+use difftest_core::key::Action;
 use difftest_core::metric::MetricKind;
 
 use super::paint::{COLUMN, Paint, Status};
@@ -38,6 +39,18 @@ pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
     }
     parts.push(count(suite.tests.len(), "test"));
     format!(" {}\n", parts.join(" · "))
+}
+
+/// How much work the suite's cases need, where some need less than all of it.
+pub(super) fn planned(suite: &SuiteResult, paint: Paint) -> Option<String> {
+    let of = |action| suite.cases.iter().filter(|case| case.action == action).count();
+    let amounts = [Action::Generate, Action::Score, Action::Judge, Action::Reuse].map(|action| (of(action), action));
+    if amounts[0].0 == suite.cases.len() {
+        return None;
+    }
+    let parts = amounts.iter().map(|(number, action)| format!("{number} {action}"));
+    let text = format!("{}: {}", count(suite.cases.len(), "case"), parts.collect::<Vec<_>>().join(", "));
+    Some(paint.line(Status::Planned, &text))
 }
 
 /// Time, id and scores of a case. One whose metrics could not be had at all is an error too, though no event of its own says so:

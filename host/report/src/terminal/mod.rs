@@ -32,6 +32,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use difftest_core::event::{Event, Verdict};
+use difftest_core::key::Action;
 
 use crate::json::{CaseState, Results};
 use crate::text::safe;
@@ -71,6 +72,8 @@ pub struct TerminalOptions {
     /// The command that repeats this run, quoted for a shell and without `-k`, such as `difftest run x/smoke.toml --model m`: the
     /// summary offers it for the first test that did not pass. Where it is empty the suite is taken to be found by its name.
     pub rerun: String,
+    /// Tests that were proven before and pass again are counted, and not told.
+    pub diff: bool,
 }
 
 /// Tells a run to a person, event by event.
@@ -128,15 +131,22 @@ impl<W: Write> Terminal<W> {
             Event::SuiteStarted { .. } if loud => {
                 let text = self.results.suites.last().map(|suite| lines::suite(suite, self.paint));
                 self.say(&text.unwrap_or_default());
+                let planned = self.results.suites.last().and_then(|suite| lines::planned(suite, self.paint));
+                planned.into_iter().for_each(|text| self.say(&text));
             }
             Event::SuiteError { suite, error } => {
                 let text = self.paint.line(Status::Error, &format!("suite {}", safe(suite)))
                     + &lines::error(&error.message, error.hint.as_deref(), self.paint);
                 self.say(&text);
             }
-            Event::CaseFinished { case } => self.case(*case),
+            Event::CaseFinished { case } if !self.is_hushed(*case) => self.case(*case),
             Event::Log { case, plugin, level, message } => self.log(*case, plugin, level, message),
-            Event::TestFinished { test, verdict, .. } if loud || *verdict != Verdict::Pass => self.test(*test, now),
+            Event::TestFinished { test, verdict, .. } if loud || *verdict != Verdict::Pass => {
+                let proven = *verdict == Verdict::Pass && self.is_proven(*test);
+                if !proven {
+                    self.test(*test, now);
+                }
+            }
             Event::RunFinished { .. } => {
                 self.progress.end();
                 let text = summary::summary(&self.results, &self.options, self.paint);
@@ -158,6 +168,19 @@ impl<W: Write> Terminal<W> {
     pub fn exit_line(&mut self, exit_code: u8) {
         let text = summary::exit_line(&self.results, exit_code, self.paint);
         self.say(&text);
+    }
+
+    /// Whether a case belongs to what `--diff` leaves alone.
+    fn is_hushed(&self, case: usize) -> bool {
+        self.options.diff && self.results.case(case).is_some_and(|case| case.action == Action::Reuse)
+    }
+
+    /// Whether all cases of a test do.
+    fn is_proven(&self, test: usize) -> bool {
+        let Some(suite) = self.results.suites.last().filter(|_| self.options.diff) else { return false };
+        let Some(test) = suite.tests.get(test) else { return false };
+        let mut cases = suite.cases_of(test).peekable();
+        cases.peek().is_some() && cases.all(|case| case.action == Action::Reuse)
     }
 
     fn case(&mut self, index: usize) {

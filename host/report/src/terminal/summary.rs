@@ -1,6 +1,7 @@
 //! The last lines: what came out, what did not pass, where the images are, what to do next; and the exit code.
 
 use difftest_core::event::{Conclusion, Verdict};
+use difftest_core::key::Action;
 
 use super::lines::RULE;
 use super::paint::{Paint, Status};
@@ -31,6 +32,12 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
     for suite in results.suites.iter().filter(|suite| suite.error.is_some()) {
         text += &paint.line(Status::Error, &format!("suite {}: none of its tests were judged", safe(&suite.name)));
     }
+    if options.diff
+        && !quiet
+        && let Some(reused) = reused(results)
+    {
+        text += &paint.below(&reused);
+    }
     let mut cases = results.suites.iter().flat_map(|suite| &suite.cases);
     if cases.any(|case| case.image.is_some()) && !quiet {
         text += &paint.line(Status::Images, &safe(&results.folder));
@@ -48,7 +55,7 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
         Some(Conclusion::Interrupted) => {
             text += &paint.line(
                 Status::Next,
-                "interrupted: what was finished is kept and reported; the same command starts over",
+                "interrupted: what was finished is kept and reported; the same command goes on from there",
             );
         }
         Some(Conclusion::Failed | Conclusion::Error) if !all_refused => {
@@ -59,6 +66,13 @@ pub(super) fn summary(results: &Results, options: &TerminalOptions, paint: Paint
         _ => {}
     }
     text
+}
+
+/// What `--diff` left alone.
+fn reused(results: &Results) -> Option<String> {
+    let reused =
+        results.suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.action == Action::Reuse).count();
+    (reused > 0).then(|| format!("{} proven before and not told again", count(reused, "case")))
 }
 
 /// What the process ends with, in words. The run's own conclusion tells an error in it from one after it.

@@ -7,8 +7,14 @@ use std::rc::Rc;
 use super::*;
 use crate::examples;
 
-const PLAIN: TerminalOptions =
-    TerminalOptions { color: false, progress: false, verbosity: Verbosity::Normal, width: 100, rerun: String::new() };
+const PLAIN: TerminalOptions = TerminalOptions {
+    color: false,
+    progress: false,
+    verbosity: Verbosity::Normal,
+    width: 100,
+    rerun: String::new(),
+    diff: false,
+};
 
 /// Everything written for `events`, with `gap` between them, and the exit code of the run's conclusion.
 fn told(events: &[Event], options: TerminalOptions, gap: Duration) -> String {

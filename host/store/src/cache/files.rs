@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use difftest_core::digest::Digest;
+use difftest_core::generate::Intermediates;
+use difftest_core::key::{Key, Latents};
 
 use super::Cache;
 use crate::atomic::{self, WriteError};
@@ -118,9 +121,31 @@ impl Cache {
         }
     }
 
+    /// Where a generator may keep its latents; it finds those of earlier runs where `look` says so.
+    #[must_use]
+    pub fn intermediates(self: &Arc<Self>, look: bool) -> Arc<dyn Intermediates> {
+        Arc::new(Shared { cache: Arc::clone(self), look })
+    }
+
     fn blob_path(&self, sort: Sort, key: &str) -> PathBuf {
         let shard = key.get(..2).unwrap_or("00");
         self.folder().join(sort.folder()).join(shard).join(format!("{key}.bin"))
+    }
+}
+
+/// The cache as a generator sees it.
+struct Shared {
+    cache: Arc<Cache>,
+    look: bool,
+}
+
+impl Intermediates for Shared {
+    fn find(&self, key: &Key<Latents>) -> Option<Vec<u8>> {
+        self.cache.blob(Sort::Latents, &key.to_string()).filter(|_| self.look)
+    }
+
+    fn keep(&self, key: &Key<Latents>, content: &[u8]) {
+        self.cache.keep_blob(Sort::Latents, &key.to_string(), content);
     }
 }
 
