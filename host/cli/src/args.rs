@@ -1,11 +1,11 @@
 //! What can be said on the command line. Types and help only; nothing here does anything.
 
 pub(crate) mod baseline;
+pub(crate) mod cache;
 pub(crate) mod calibrate;
 pub(crate) mod compare;
-pub(crate) mod history;
-pub(crate) mod cache;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod merge;
 pub(crate) mod model;

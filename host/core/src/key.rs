@@ -30,9 +30,6 @@ pub enum Generation {}
 /// The latents that a decoder makes an image of.
 #[derive(Clone, Copy, Debug)]
 pub enum Latents {}
-/// What the text encoders make of a prompt.
-#[derive(Clone, Copy, Debug)]
-pub enum Embedding {}
 /// What a metric says of an image, or of a set of images.
 #[derive(Clone, Copy, Debug)]
 pub enum Scoring {}
@@ -45,9 +42,6 @@ impl Kind for Generation {
 }
 impl Kind for Latents {
     const NAME: &'static str = "latents";
-}
-impl Kind for Embedding {
-    const NAME: &'static str = "embedding";
 }
 impl Kind for Scoring {
     const NAME: &'static str = "scoring";

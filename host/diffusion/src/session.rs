@@ -55,6 +55,13 @@ pub(crate) fn provider_options(options: &SessionOptions) -> String {
     provider::told(options)
 }
 
+/// What the GPU is called by its maker: others round otherwise. `None` on every other device.
+pub(crate) fn gpu_name(device: Device) -> Option<String> {
+    let Device::Cuda(number) = device else { return None };
+    let driver = driver::Driver::find().ok()?;
+    Some(driver.gpus.get(usize::try_from(number).ok()?)?.name.clone())
+}
+
 /// What the library for `device` says of how it was built; `None` where it does not start, which whoever uses it has words for.
 pub(crate) fn runtime_build(device: Device) -> Option<&'static str> {
     environment::get(device).ok().map(|_| ort::info())

@@ -32,12 +32,11 @@ fn info(format: Format, ui: &mut Ui) -> Result<Exit, CliError> {
             format!("{folder}\n")
                 + &line("images", contents.images)
                 + &line("latents", contents.latents)
-                + &line("embeddings", contents.embeddings)
                 + &line("scores", (contents.scores, contents.index))
                 + &format!(
                     "{:<12}{:>10}  {:>10}\n",
                     "in all",
-                    contents.images.0 + contents.latents.0 + contents.embeddings.0 + contents.scores,
+                    contents.images.0 + contents.latents.0 + contents.scores,
                     bytes(contents.bytes())
                 )
                 + &format!("{}, {}\n", count(contents.generations, "image key"), count(contents.judged, "judged case"))

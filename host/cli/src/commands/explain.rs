@@ -32,14 +32,17 @@ pub(crate) fn explain(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, CliError>
     let plans = super::plans(&selection, &registry, &engine, &Arc::default(), &Finder::looking(ui), ui)?;
     let suites: Vec<SuiteRun> = plans.into_iter().map(evidence::suite_run).collect();
     let (suite, index) = find(&args.case, &suites)?;
-    let cache = evidence::look(ui)?;
-    let known = evidence::examine(std::slice::from_ref(&suites[suite]), &registry, &engine, cache.as_ref()).pop();
+    let cache = match evidence::look(ui)? {
+        Some(cache) => cache,
+        None => Arc::new(Cache::nothing(evidence::store())?),
+    };
+    let known = evidence::examine(std::slice::from_ref(&suites[suite]), &registry, &engine, Some(&cache)).pop();
     let (found, _) = match known {
         Some(Ok(known)) => known,
         Some(Err(error)) => return Err(CliError::from(error)),
         None => return Ok(Exit::Error),
     };
-    let story = Story { suite: &suites[suite], index, evidence: &found, cache: cache.as_deref() };
+    let story = Story { suite: &suites[suite], index, evidence: &found, cache: Some(&cache) };
     let text = match args.message_format {
         Format::Human => story.human(),
         Format::Json => serde_json::to_string_pretty(&story.json()).unwrap_or_default() + "\n",

@@ -40,8 +40,10 @@ fn reasons(env: &TestEnv) -> Vec<String> {
     let listed: Value =
         serde_json::from_str(&env.run(["list", "suite", "--message-format", "json"]).exits(0).stdout).unwrap();
     let cases = listed.pointer("/suites/0/cases").unwrap().as_array().unwrap();
-    let mut all: Vec<String> =
-        cases.iter().map(|case| case.pointer("/because/input").map_or(String::new(), |i| i.as_str().unwrap().into())).collect();
+    let mut all: Vec<String> = cases
+        .iter()
+        .map(|case| case.pointer("/because/input").map_or(String::new(), |i| i.as_str().unwrap().into()))
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -79,7 +81,9 @@ fn the_four_amounts_of_work() {
 
     // Nothing changed: all of it is found, and nothing is told again.
     assert_eq!(planned(&env), [0, 0, 0, 4]);
-    let again = run(&env, &["--diff"]).exits(0).says(&["4 cases: 0 generate, 0 score, 0 judge, 4 reuse", "4 cases proven before"]);
+    let again = run(&env, &["--diff"])
+        .exits(0)
+        .says(&["4 cases: 0 generate, 0 score, 0 judge, 4 reuse", "4 cases proven before"]);
     assert!(!again.stderr.contains("PASS"), "{}", again.stderr);
     assert_eq!(made(&env), [0, 0]);
 
@@ -186,7 +190,14 @@ fn images_that_are_gone_cut_short_or_changed_are_made_again() {
     assert_eq!(made(&env), [1, 8]);
     env.run(["cache", "verify"]).exits(0);
     let digests = |results: &Value| -> Vec<Value> {
-        results.pointer("/suites/0/cases").unwrap().as_array().unwrap().iter().map(|c| c["image"]["digest"].clone()).collect()
+        results
+            .pointer("/suites/0/cases")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["image"]["digest"].clone())
+            .collect()
     };
     assert_eq!(digests(&env.results()), digests(&first));
 }
@@ -327,7 +338,8 @@ fn a_full_disk_costs_time_only() {
     assert_eq!(limited.stderr.matches("nothing more is kept for later runs").count(), 1, "{}", limited.stderr);
     let limited = env.results();
     run(&env, &["-k", "p0", "--no-cache"]).exits(0);
-    for at in ["/suites/0/cases/0/image/digest", "/suites/0/cases/0/scores/0/value", "/suites/0/cases/1/scores/1/value"] {
+    for at in ["/suites/0/cases/0/image/digest", "/suites/0/cases/0/scores/0/value", "/suites/0/cases/1/scores/1/value"]
+    {
         assert_eq!(env.results().pointer(at), limited.pointer(at), "{at}");
     }
 }
@@ -358,7 +370,14 @@ fn explain_tells_the_whole_story() {
     run(&env, &[]).exits(0);
     edit(&env.path("suites/suite.toml"), "steps = 3", "steps = 4");
     let story = env.run(["explain", "p1,seed=2"]).exits(0).stdout;
-    for part in ["suite::a[p1,seed=2]", "generate: settings/steps was 3 and is 4", "was 3", "last judged  pass", "image-stats/brightness = not known", "gates"] {
+    for part in [
+        "suite::a[p1,seed=2]",
+        "generate: settings/steps was 3 and is 4",
+        "was 3",
+        "last judged  pass",
+        "image-stats/brightness = not known",
+        "gates",
+    ] {
         assert!(story.contains(part), "no {part:?} in\n{story}");
     }
     let story = env.run(["explain", "suite::a[p1,seed=2]", "--message-format", "json"]).exits(0).stdout;
@@ -375,7 +394,8 @@ fn the_cache_is_looked_at_and_limited() {
     assert!(env.run(["cache", "info"]).exits(0).stdout.contains("nothing yet"));
     run(&env, &[]).exits(0);
     run(&env, &[]).exits(0);
-    let info: Value = serde_json::from_str(&env.run(["cache", "info", "--message-format", "json"]).exits(0).stdout).unwrap();
+    let info: Value =
+        serde_json::from_str(&env.run(["cache", "info", "--message-format", "json"]).exits(0).stdout).unwrap();
     assert_eq!(info["images"][0], 4);
     assert_eq!(info["scores"], 8);
     env.run(["cache", "gc"]).exits(2);

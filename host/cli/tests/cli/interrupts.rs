@@ -159,6 +159,8 @@ fn a_run_started_again_after_a_kill_makes_the_images_of_one_that_was_not() {
     let env = TestEnv::new();
     env.write("suites/suite.toml", two_hundred_cases());
     let whole = images(&env, "whole");
+    // As if it had been made on another machine.
+    std::fs::remove_dir_all(env.path(".difftest")).unwrap();
     assert_eq!(whole.len(), 200);
 
     // Any moment will do; which one it was is said, should it ever matter.
@@ -178,4 +180,10 @@ fn a_run_started_again_after_a_kill_makes_the_images_of_one_that_was_not() {
     assert_eq!(seen, wanted, "the run ended by itself");
 
     assert_eq!(images(&env, "killed"), whole, "killed after {wanted} cases");
+    // What was finished before the kill was found, and not done again.
+    let results = env.results();
+    let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+    let found = |case: &&Value| case["origin"] == "cached" && case.pointer("/scores/0/origin").unwrap() == "cached";
+    assert!(cases.iter().filter(found).count() >= wanted, "killed after {wanted} cases, and fewer were found");
+    assert!(env.run(["cache", "verify"]).exits(0).stdout.contains("0 bad"));
 }

@@ -10,6 +10,7 @@ mod commands;
 mod compiling;
 mod devices;
 mod env;
+mod evidence;
 mod families;
 mod gates;
 mod history;

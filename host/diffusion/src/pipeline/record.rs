@@ -8,7 +8,7 @@ use super::load::{LoadError, Options};
 use super::model::Model;
 use crate::lora::Adapters;
 use crate::runtime;
-use crate::session::{provider_options, runtime_build};
+use crate::session::{gpu_name, provider_options, runtime_build};
 use crate::weights::Weights;
 
 /// Counted up when graphs are built, or schedules, noise, guidance and pixels computed, differently in a way that may change a
@@ -52,8 +52,12 @@ fn environment(model: &Model, options: &Options, lanes: usize) -> Vec<(String, S
         ("together", options.together.max(1).to_string()),
         ("weights", formats(model, options)),
     ]
+    .into_iter()
+    .chain(gpu_name(options.device).map(|name| ("gpu", name)))
     .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
+    .collect::<std::collections::BTreeMap<_, _>>()
+    .into_iter()
+    .collect()
 }
 
 /// What scores of host metrics, and of plugins that ask models, depend on beside the models: they run on the device of `options`, in
@@ -71,7 +75,8 @@ pub fn scoring_runtime(options: &Options) -> Inputs {
         ("provider", options.device.provider_name().to_owned()),
         ("provider-options", provider_options(&session)),
     ];
-    facts.into_iter().map(|(name, value)| (format!("runtime/{name}"), value)).collect()
+    let gpu = gpu_name(options.device).map(|name| ("gpu", name));
+    facts.into_iter().chain(gpu).map(|(name, value)| (format!("runtime/{name}"), value)).collect()
 }
 
 /// In which number formats each part's weights are stored: `unet f16, vae f32`; a part that is an exported graph says so.

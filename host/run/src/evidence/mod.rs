@@ -21,6 +21,7 @@ mod keys;
 
 use difftest_core::digest::Digest;
 use difftest_core::key::{Action, Difference, Generation, Inputs, Key, Scoring};
+use difftest_core::plan::{Case, SuitePlan};
 use difftest_store::cache::{Judged, Made, Scored};
 
 pub(crate) use self::examine::Examination;
@@ -120,8 +121,14 @@ impl Amounts {
 impl Evidence {
     /// Of a suite of which nothing is known.
     #[must_use]
-    pub fn nothing(cases: usize) -> Self {
-        Self { cases: vec![CaseEvidence::default(); cases], ..Self::default() }
+    pub fn nothing(plan: &SuitePlan, environment: String) -> Self {
+        let scores = |test: usize| vec![ScoreEvidence::default(); plan.tests[test].metrics.len()];
+        let case = |case: &Case| CaseEvidence { scores: scores(case.test), ..CaseEvidence::default() };
+        Self {
+            environment,
+            cases: plan.cases.iter().map(case).collect(),
+            tests: (0..plan.tests.len()).map(|test| TestEvidence { sets: scores(test) }).collect(),
+        }
     }
 
     /// How much work its cases need.

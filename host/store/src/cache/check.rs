@@ -57,15 +57,13 @@ impl Cache {
             };
             checked.count(path, bytes, problem);
         }
-        for sort in [Sort::Latents, Sort::Embeddings] {
-            for (path, bytes, _) in list(&self.folder().join(sort.folder())) {
-                let problem = match fs::read(&path) {
-                    Err(error) => Some(error.to_string()),
-                    Ok(content) if files::is_whole(&content) => None,
-                    Ok(_) => Some("its checksum is another".into()),
-                };
-                checked.count(path, bytes, problem);
-            }
+        for (path, bytes, _) in list(&self.folder().join(Sort::Latents.folder())) {
+            let problem = match fs::read(&path) {
+                Err(error) => Some(error.to_string()),
+                Ok(content) if files::is_whole(&content) => None,
+                Ok(_) => Some("its checksum is another".into()),
+            };
+            checked.count(path, bytes, problem);
         }
         let images: Vec<String> = {
             let index = self.index();

@@ -1,4 +1,4 @@
-//! Images by their pixels, latents and embeddings by key.
+//! Images by their pixels, latents by key.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use difftest_core::key::{Key, Latents};
 use super::Cache;
 use crate::atomic::{self, WriteError};
 
-/// Bytes of the checksum that latents and embeddings begin with.
+/// Bytes of the checksum that latents begin with.
 const CHECKSUM: usize = blake3::OUT_LEN;
 
 /// What is kept by key.
@@ -20,15 +20,12 @@ const CHECKSUM: usize = blake3::OUT_LEN;
 pub enum Sort {
     /// What a decoder makes an image of.
     Latents,
-    /// What text encoders make of a prompt.
-    Embeddings,
 }
 
 impl Sort {
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Latents => "latents",
-            Self::Embeddings => "embeddings",
         }
     }
 }

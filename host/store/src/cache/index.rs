@@ -111,7 +111,7 @@ pub(super) fn open_to_read(root: &Path) -> Result<Connection, CacheError> {
     }
 }
 
-fn in_memory(path: &Path) -> Result<Connection, CacheError> {
+pub(super) fn in_memory(path: &Path) -> Result<Connection, CacheError> {
     let fail = |source| CacheError::Open { path: path.to_owned(), source };
     let mut connection = Connection::open_in_memory().map_err(fail)?;
     migrate(&mut connection, path)?;

@@ -4,7 +4,6 @@
 //! .difftest/cache/
 //!     images/aa/DIGEST.png       by the digest of size and pixels: equal images are one file
 //!     latents/aa/KEY.bin         by key, with a checksum
-//!     embeddings/aa/KEY.bin      the same
 //!     index.db                   generation key -> image, scoring key -> score, case and environment -> last judgement
 //!     lock                       shared by runs, held alone while files are deleted
 //! ```
@@ -23,7 +22,7 @@
 //! |---|---|
 //! | `index` | the database: opening, migrating, setting aside what is broken |
 //! | `rows` | what is in its tables, read and written |
-//! | `files` | images, latents, embeddings |
+//! | `files` | images, latents |
 //! | `sweep` | deleting: limits on size and age |
 //! | `check` | every file read again |
 
@@ -161,6 +160,17 @@ impl Cache {
         let connection = index::open_to_read(&root)?;
         let trouble = Trouble { read_only: true, ..Trouble::default() };
         Ok(Some(Self { root, index: Mutex::new(connection), trouble: Mutex::new(trouble), _lock: None }))
+    }
+
+    /// A cache in which nothing is found, for whoever only wants to know what would be looked for in `store`.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn nothing(store: &Path) -> Result<Self, CacheError> {
+        let root = store.join(FOLDER);
+        let connection = index::in_memory(&root)?;
+        let trouble = Trouble { read_only: true, ..Trouble::default() };
+        Ok(Self { root, index: Mutex::new(connection), trouble: Mutex::new(trouble), _lock: None })
     }
 
     /// Where it is.

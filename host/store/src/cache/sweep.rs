@@ -15,8 +15,6 @@ pub struct Contents {
     pub images: (usize, u64),
     /// Latents.
     pub latents: (usize, u64),
-    /// Embeddings of prompts.
-    pub embeddings: (usize, u64),
     /// Keys that lead to an image.
     pub generations: usize,
     /// Scores.
@@ -31,14 +29,14 @@ impl Contents {
     /// Bytes of everything.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.images.1 + self.latents.1 + self.embeddings.1 + self.index
+        self.images.1 + self.latents.1 + self.index
     }
 }
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// So many bytes of images, latents and embeddings; what was not used for the longest time goes first.
+    /// So many bytes of images and latents; what was not used for the longest time goes first.
     pub max_size: Option<u64>,
     /// What was used in the last so many seconds.
     pub older_than: Option<u64>,
@@ -82,7 +80,6 @@ impl Cache {
         Ok(Contents {
             images: sum(IMAGES),
             latents: sum(Sort::Latents.folder()),
-            embeddings: sum(Sort::Embeddings.folder()),
             generations: count("generation")?,
             scores: count("score")?,
             judged: count("judged")?,
@@ -119,7 +116,7 @@ impl Cache {
         }
         // What a clock that went back since has marked in the future was used just now.
         let now = now();
-        let mut found: Vec<Found> = [IMAGES, Sort::Latents.folder(), Sort::Embeddings.folder()]
+        let mut found: Vec<Found> = [IMAGES, Sort::Latents.folder()]
             .iter()
             .flat_map(|folder| list(&root.join(folder)))
             .map(|(path, bytes, written)| {

@@ -120,7 +120,7 @@ fn blobs_that_changed_are_not_there() {
     let cache = Cache::open(folder.path()).unwrap();
     cache.keep_blob(Sort::Latents, "aabb", b"values");
     assert_eq!(cache.blob(Sort::Latents, "aabb").unwrap(), b"values");
-    assert_eq!(cache.blob(Sort::Embeddings, "aabb"), None);
+    assert_eq!(cache.blob(Sort::Latents, "aabc"), None);
     let path = folder.path().join("cache/latents/aa/aabb.bin");
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

@@ -61,6 +61,13 @@ impl<'a> Environment<'a> {
         command
     }
 
+    /// A module of the bench's Python, run as a program.
+    pub(super) fn python_module(&self, module: &str) -> Command {
+        let mut command = self.workspace.command(&self.python);
+        command.args(["-m", module]);
+        command
+    }
+
     /// `difftest-bench`.
     pub(super) fn ours(&self) -> Command {
         self.workspace.command(self.workspace.program("release", "difftest-bench"))

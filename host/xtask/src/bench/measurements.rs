@@ -11,7 +11,7 @@ use super::environment::Environment;
 use super::inputs::{self, IMAGES, SIDE};
 use super::sample::{Samples, Side, interleave};
 use super::table::{Row, Target, Unit};
-use super::{history, networks, page, plugins, shards, visual};
+use super::{cached, history, networks, page, plugins, shards, visual};
 use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
@@ -38,6 +38,7 @@ pub(super) fn title(measurement: char) -> &'static str {
         'k' => "(k) memory over 10,000 cases",
         'l' => "(l) a VAE decoder of Stable Diffusion 1.5's size, against torch",
         'm' => "(m) CLIP ViT-L/14 on 8 images, against torch",
+        'y' => "(y) 1,000 cached cases, against the start of pytest with torch imported",
         'n' => "(n) from nothing to the first step of that UNet, whole process, against diffusers",
         'o' => "(o) pixel diff, against odiff",
         'u' => "(u) a history of 1,000,000 scores",
@@ -67,6 +68,7 @@ pub(super) fn measure(measurement: char, environment: &Environment<'_>, repeats:
         'p' => visual::ssim(environment, repeats),
         's' => shards::merge(environment, repeats),
         'w' => page::measure(environment, repeats),
+        'y' => cached::run(environment, repeats),
         _ => networks::unet(environment, repeats),
     }
 }

@@ -1,13 +1,14 @@
 //! difftest against the Python tools people use today, side by side on this machine.
 //!
 //! ```text
-//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (p) -> table on stdout, report.json
+//! environment (venv, release build, runtime) -> inputs -> measurements (a) to (y) -> table on stdout, report.json
 //! ```
 //!
 //! Rules of the comparison: both sides get the same bytes and the same threads, and are checked to give the same answer; each
 //! repeat runs every side once, one after another, so that a busy minute hits all of them; the middle of the repeats counts,
 //! and its spread is shown.
 
+mod cached;
 mod environment;
 mod history;
 mod inputs;
@@ -48,6 +49,7 @@ Measurements (all of them where none is named):
   k  resident memory over 10,000 cases of one plugin
   l  VAE decoding at 512x512 at Stable Diffusion 1.5's size, against torch, two threads
   m  CLIP ViT-L/14 on 8 images, against transformers' CLIPModel, two threads
+  y  `run --diff` over 1,000 cached cases, and after an edited threshold, against pytest with torch imported
   n  from nothing to the first step of (e)'s UNet, start of the program included, against diffusers, two threads
   o  pixel diff of 1,000 pairs of PNG files of 512x512, decoding included, against odiff, two threads or processes
   p  ssim of the luma of those pairs, against scikit-image, one thread
@@ -119,14 +121,13 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "u" | "w" => {
-                options.measurements.extend(word.chars())
-            }
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "s" | "u" | "w"
+            | "y" => options.measurements.extend(word.chars()),
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghiklmnopsuw".chars().collect();
+        options.measurements = "abcdefghiklmnopsuwy".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();
