@@ -48,8 +48,9 @@ pub struct CaseWork {
 pub fn reason(work: &CaseWork) -> String {
     let value = |value: &Option<String>| value.as_ref().map(|value| short(value, 48));
     match &work.because {
-        None if work.action == Action::Reuse || work.judged => String::new(),
-        None => ": never judged in this environment".to_owned(),
+        // The image of what was never judged is there where another test has the same.
+        None if !work.judged && work.action != Action::Generate => ": never judged in this environment".to_owned(),
+        None => String::new(),
         Some(difference) => {
             let name = safe(&difference.input);
             match (value(&difference.was), value(&difference.is)) {
@@ -90,10 +91,10 @@ pub fn human(plans: &[SuitePlan], work: &[SuiteWork], color: bool) -> String {
                 let _ = writeln!(out, "    refused: {}", safe(&refused.message));
             }
             while let Some(case) = cases.next_if(|case| case.test == index) {
-                let _ = writeln!(out, "    {}  {dim}{}{dim:#}", safe(&case.id), short(&case.prompt.text, PROMPT));
-                if let Some(work) = work.and_then(|work| work.cases.get(number)) {
-                    let _ = writeln!(out, "      {}{dim}{}{dim:#}", work.action, reason(work));
-                }
+                let work = work.and_then(|work| work.cases.get(number));
+                let work = work.map(|work| format!("{}{}  ", work.action, reason(work))).unwrap_or_default();
+                let prompt = short(&case.prompt.text, PROMPT);
+                let _ = writeln!(out, "    {}  {work}{dim}{prompt}{dim:#}", safe(&case.id));
                 number += 1;
             }
         }
