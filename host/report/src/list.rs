@@ -46,7 +46,12 @@ pub struct CaseWork {
 /// Why a case needs work, in words: `: prompt was "a" and is "b"`.
 #[must_use]
 pub fn reason(work: &CaseWork) -> String {
-    let value = |value: &Option<String>| value.as_ref().map(|value| short(value, 48));
+    let value = |value: &Option<String>| {
+        let is_digest = |text: &&String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let text = value.as_ref()?;
+        // As much of a digest as tells it from another.
+        Some(if is_digest(&text) { text[..12].to_owned() } else { short(text, 48) })
+    };
     match &work.because {
         // The image of what was never judged is there where another test has the same.
         None if !work.judged && work.action != Action::Generate => ": never judged in this environment".to_owned(),
