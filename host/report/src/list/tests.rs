@@ -123,7 +123,7 @@ fn lora_files_stand_beside_the_model() {
     let lora = |path: &str, weight| LoraUse { path: path.into(), weight, span: 0..0 };
     let mut plan = plan(1);
     plan.loras = vec![lora("style.safetensors", 1.0), lora("b.safetensors", -0.3)];
-    let first = human(std::slice::from_ref(&plan), false);
+    let first = human(std::slice::from_ref(&plan), &[], false);
     assert!(first.starts_with("smoke builtin:shapes + style.safetensors + -0.3 b.safetensors, "), "{first}");
     let listed: Value = serde_json::from_str(&json(&[plan], &[])).unwrap();
     let expected = serde_json::json!([
