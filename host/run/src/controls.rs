@@ -12,6 +12,7 @@ use difftest_metrics::decode;
 
 use crate::collect::from_metric;
 use crate::conduct::SuiteRun;
+use crate::evidence::Force;
 use crate::load::Loader;
 use crate::stages;
 
@@ -47,7 +48,7 @@ pub fn measure(
     records: &[Option<ImageRecord>],
     score: &(dyn Fn(usize, usize) -> Option<f64> + Sync),
 ) -> Result<Vec<Controlled>, ErrorInfo> {
-    let loaded = loader.open(suite)?;
+    let loaded = loader.open(suite, Force::Score)?;
     let mut controlled = Vec::new();
     for (test, metrics) in loaded.metrics.iter().enumerate() {
         let reals = match reals(suite, test, records) {
@@ -58,7 +59,7 @@ pub fn measure(
             }
         };
         for (index, metric) in metrics.iter().enumerate() {
-            let Some(AnyMetric::Each(metric)) = metric else { continue };
+            let Some(AnyMetric::Each(metric)) = metric.loaded() else { continue };
             let reference = |case: usize| match (metric.info().kind, loaded.references[test].as_ref()) {
                 (MetricKind::Pair, Some((reference, _))) => {
                     reference.of(&stages::request(&suite.plan.cases[case])).map(Some).map_err(|e| from_metric(&e, None))
