@@ -36,6 +36,7 @@ pub(crate) fn report(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
                 verbosity: ui.verbosity(),
                 width: run::terminal_width(),
                 rerun: String::new(),
+                diff: false,
             },
         );
         for event in events::read(&folder)? {
