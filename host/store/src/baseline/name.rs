@@ -62,8 +62,8 @@ pub(super) fn image_file(id: &str, taken: impl Fn(&str) -> bool) -> String {
     let digest = Digest::of(id.as_bytes()).to_string();
     // Eight digits are enough but for an attack, which the loop is for.
     let lengths = (8..=digest.len()).step_by(8);
-    let unique = lengths.map(|length| format!("{suite}/{name}-{}.png", &digest[..length]));
-    unique.filter(|name| !taken(&name.to_lowercase())).next().unwrap_or_else(|| format!("{suite}/{digest}.png"))
+    let mut unique = lengths.map(|length| format!("{suite}/{name}-{}.png", &digest[..length]));
+    unique.find(|name| !taken(&name.to_lowercase())).unwrap_or_else(|| format!("{suite}/{digest}.png"))
 }
 
 /// Devices that Windows finds in every folder, whatever follows a full stop.

@@ -121,8 +121,8 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "s" | "u" | "w"
-            | "y" => options.measurements.extend(word.chars()),
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "s" | "u"
+            | "w" | "y" => options.measurements.extend(word.chars()),
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
