@@ -82,7 +82,7 @@ fn cases() -> (Vec<PixelOptions>, Vec<Case>) {
         count_antialiased: option[1].as_bool().unwrap(),
     });
     let read = |file: &str| decode::read(&package.join("../..").join(file), &Limits::default()).unwrap();
-    let cases: Vec<_> = golden["cases"].as_array().unwrap().iter().cloned().collect();
+    let cases: Vec<_> = golden["cases"].as_array().unwrap().to_vec();
     assert_eq!(cases.len(), 134);
     let case = |golden: Value| {
         let [image, baseline] = match golden["name"].as_str().unwrap().split_once(' ').unwrap() {

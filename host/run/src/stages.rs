@@ -55,6 +55,7 @@ pub(crate) struct Stages<'a> {
 pub(crate) const CANCELLED: &str = "cancelled";
 
 /// A message to the collector. `Scored` of a case may overtake its `Generated`; the collector puts them in order.
+#[expect(clippy::large_enum_variant, reason = "nearly every message is an event")]
 pub(crate) enum Message {
     Event(Event),
     /// A case was dropped before its image was finished.

@@ -72,10 +72,10 @@ fn head(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn foot(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    write!(
+    writeln!(
         out,
         "<footer>difftest {} · Scores were computed on the original files. Larger pictures are JPEG of quality 90 here; \
-         small ones, differences and heat maps are exact.</footer>\n",
+         small ones, differences and heat maps are exact.</footer>",
         Text(&view.results.difftest)
     )?;
     data::write(view, out)?;
