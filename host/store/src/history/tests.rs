@@ -454,7 +454,7 @@ fn a_full_disk_leaves_the_history_as_it_was() {
     let (dir, history) = history(&[Run::new("r1", [0.5; 6])]);
     let before = seen(&history);
     drop(history);
-    // A limit on file size stands in for the disk's end: 40 blocks of 1024 bytes are less than a run takes.
+    // A limit on file size stands in for the disk's end: 40 blocks of 1024 bytes.
     let script = "ulimit -f 40; trap '' XFSZ; exec \"$0\" --exact history::tests::record_a_large_run --nocapture";
     let output = std::process::Command::new("bash")
         .args(["-c", script])
@@ -472,8 +472,10 @@ fn a_full_disk_leaves_the_history_as_it_was() {
 #[test]
 fn record_a_large_run() {
     if let Some(root) = std::env::var_os("DIFFTEST_TEST_ROOT") {
-        let recorded =
-            History::open(Path::new(&root)).and_then(|mut history| history.record(&Run::new("r2", [0.5; 6]).record()));
+        // More than the limit, whatever SQLite's pages need.
+        let label = Some(&*"x".repeat(100_000).leak());
+        let run = Run { label, ..Run::new("r2", [0.5; 6]) };
+        let recorded = History::open(Path::new(&root)).and_then(|mut history| history.record(&run.record()));
         #[allow(clippy::print_stdout)]
         {
             println!("{}", recorded.unwrap_err());
