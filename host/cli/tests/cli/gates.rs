@@ -64,11 +64,16 @@ fn paired(margin: &str) -> String {
 fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     let env = TestEnv::new();
     let same = model(&env.path("same"), |_, weights| weights);
-    // The last layer of the network, a fifth of its weights lost.
-    let worse = model(&env.path("worse"), |name, weights| match name {
-        "conv_out.weight" => weights.iter().enumerate().map(|(i, w)| if i % 5 == 0 { [0, 0] } else { *w }).collect(),
-        _ => weights,
-    });
+    // The last layer of the network, one weight in `every` lost.
+    let losing = |folder: &str, every: usize| {
+        model(&env.path(folder), |name, weights| match name {
+            "conv_out.weight" => {
+                weights.iter().enumerate().map(|(i, weight)| if i % every == 0 { [0, 0] } else { *weight }).collect()
+            }
+            _ => weights,
+        })
+    };
+    let (worse, uneven) = (losing("worse", 2), losing("uneven", 5));
     env.run_suite(SUITE, &[]).exits(0);
     env.run(["baseline", "save", "--model", "v1"]).exits(0);
 
@@ -91,6 +96,9 @@ fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     );
     let lost: Vec<f64> = evidence["lost"].as_array().unwrap().iter().map(|lost| lost[1].as_f64().unwrap()).collect();
     assert!(lost.len() >= 3 && lost.windows(2).all(|pair| pair[0] <= pair[1]), "the worst first: {evidence}");
+
+    // With less damage a few prompts lose much and the others little: eight of them may be too few to prove it, but it is not green.
+    run("0.01", &uneven).exits(1).says(&["p0  a red circle on a blue background"]);
 }
 
 #[test]
