@@ -47,7 +47,7 @@ const RANDOM: u32 = 14;
 fn after(now: Timestamp, last: Option<&str>, random: u32) -> String {
     let random = random & ((1 << RANDOM) - 1);
     let millisecond = now.subsec_millisecond().unsigned_abs();
-    let name = format!("{}-{:06x}", now.strftime(STAMP), u32::from(millisecond) << RANDOM | random);
+    let name = format!("{}-{:06x}", now.strftime(STAMP), (millisecond << RANDOM) | random);
     match last {
         Some(last) if *last >= *name => {
             let Some((stamp, tail)) = parse(last) else { return name };

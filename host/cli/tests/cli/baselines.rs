@@ -387,6 +387,7 @@ fn mistakes_in_the_suite_point_at_the_line() {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 #[test]
 fn a_review_on_a_terminal_asks_about_each() {
     // `script` gives it a terminal; where there is none, nothing is tested.

@@ -202,10 +202,10 @@ fn claims_are_complete_or_named() {
     let (a, b, ab) =
         (claim("a", "p", 2, &[(1, "x")]), claim("b", "p", 2, &[(2, "y")]), claim("c", "p", 2, &[(1, "x"), (2, "y")]));
     assert_eq!(says(&[a.clone(), b.clone()], Some(2)), Ok(2));
-    assert_eq!(says(&[ab.clone()], None), Ok(2));
+    assert_eq!(says(std::slice::from_ref(&ab), None), Ok(2));
     assert_eq!(says(&[ab, a.clone(), b.clone()], None), Ok(2), "the same again changes nothing");
     assert_eq!(says(&[], None).unwrap_err(), "there is no recording to merge");
-    assert_eq!(says(&[a.clone()], None).unwrap_err(), "1 shard is missing of 2: 2");
+    assert_eq!(says(std::slice::from_ref(&a), None).unwrap_err(), "1 shard is missing of 2: 2");
     let few = claim("a", "p", 9, &[(1, "x"), (5, "y")]);
     assert_eq!(says(&[few], None).unwrap_err(), "7 shards are missing of 9: 2-4, 6-9");
     assert!(says(&[a.clone(), b.clone()], Some(3)).unwrap_err().contains("2 shards, and 3 were expected"));
