@@ -198,6 +198,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) evidence: explain::Evidence,
     #[command(flatten)]
+    pub(crate) remote: remote::RunRemote,
+    #[command(flatten)]
     pub(crate) reports: reports::Reports,
     /// Keep images and the recording here instead of `.difftest/runs/RUN`; an earlier run in that folder is replaced.
     #[arg(long, value_name = "DIR", help_heading = "Output")]

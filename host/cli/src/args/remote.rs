@@ -1,6 +1,8 @@
-//! `difftest push` and `difftest pull`.
+//! `difftest push`, `difftest pull`, and what `run` has to do with remotes.
 
 use std::path::PathBuf;
+
+use clap::ValueEnum;
 
 /// Which remote.
 #[derive(Debug, clap::Args)]
@@ -61,4 +63,36 @@ pub(crate) struct PullArgs {
     /// Folder for recordings.
     #[arg(long, value_name = "DIR", default_value = "recordings", requires = "recordings")]
     pub(crate) into: PathBuf,
+}
+
+/// What a run takes from a remote, and gives to it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Remote")]
+pub(crate) struct RunRemote {
+    #[command(flatten)]
+    pub(crate) remote: RemoteUrl,
+    /// Whether the run needs its remote: `required` ends it before anything is made where the remote cannot be used, `optional` goes on
+    /// without and says so.
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = Policy::Required, env = "DIFFTEST_REMOTE_POLICY")]
+    pub(crate) remote_policy: Policy,
+    /// When what was made goes to the remote. Leave it to CI: others have to trust what is there.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Upload::Never, env = "DIFFTEST_UPLOAD")]
+    pub(crate) upload: Upload,
+}
+
+/// What a remote that cannot be used means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    Required,
+    Optional,
+}
+
+/// When a run pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Upload {
+    /// When every test passed.
+    OnSuccess,
+    /// Also what was made by a run that failed.
+    Always,
+    Never,
 }

@@ -15,6 +15,7 @@ use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_run::cancel::Cancel;
 use difftest_run::conduct::{self, LogRelay, Options};
+use difftest_run::evidence::Force;
 use difftest_run::load::{Kept, Loader};
 use difftest_store::atomic;
 use difftest_store::history::RunRecord;
@@ -75,6 +76,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         commands::start_device(device)?;
     }
     stop_on_ctrl_c()?;
+    // Asked before anything is made: a run that needs its remote must not end without it an hour later.
+    let mut remote = Session::open(&args.remote, args.selection.offline, args.evidence.no_cache, ui)?;
     PLANNING.store(true, Ordering::Relaxed);
     let finder = Finder::new(args.selection.offline, engine.graph_precision(), ui);
     let plans = commands::plans(&args.selection, &registry, &engine, &open.declared, &finder, ui);
@@ -82,13 +85,23 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let plans = plans?;
     args.reports.check(&plans)?;
     let (suites, share) = shard::divide(&args.sharding, commands::suite_runs(plans), ui)?;
+    let cache = if args.evidence.no_cache { None } else { Some(Arc::new(evidence::open()?)) };
+    let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion).with_cache(cache.clone());
+    let known = || {
+        let known = suites.iter().filter_map(|suite| loader.evidence(suite, Force::Nothing).ok());
+        known.map(|(evidence, _)| evidence).collect()
+    };
+    if let (Some(remote), Some(cache)) = (&mut remote, &cache) {
+        PLANNING.store(true, Ordering::Relaxed);
+        let pulled = remote.pull(cache, &known, ui);
+        PLANNING.store(false, Ordering::Relaxed);
+        pulled?;
+    }
     let RunName { name: run, started } = run_name::next(ui);
     let mut folder = match &args.artifacts {
         Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(&run)?,
     };
-    let cache = if args.evidence.no_cache { None } else { Some(Arc::new(evidence::open()?)) };
-    let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion).with_cache(cache);
     let options = Options {
         run,
         started,
@@ -127,6 +140,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         ui.error(&error.message, error.hint.as_deref());
     }
     let recorded = share.map(|share| share.record(args.sharding.record.as_deref(), folder.path(), &results.run));
+    let given =
+        remote.as_mut().and_then(|remote| remote.finish(cache.as_deref(), &known, conclusion, &mut results, ui));
     let kept = folder.results_path();
     let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
     let page = HtmlOptions { rerun: rerun(args), ..HtmlOptions::default() };
@@ -148,9 +163,12 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         None => trouble,
     };
     let mut exit = Exit::from(conclusion);
-    if let Some(error) = trouble {
+    for error in trouble.into_iter().chain(given) {
         let error = error.report(ui);
         exit = if exit == Exit::Interrupted { exit } else { error };
+    }
+    if let Some(remote) = &remote {
+        remote.summary(ui);
     }
     terminal.exit_line(exit as u8);
     Ok(exit)

@@ -222,3 +222,103 @@ fn a_damaged_object_is_named_and_what_is_here_stays() {
         place.run(&ben, Who::Reader, &["pull", "--baseline", "v1"]).exits(0);
     }
 }
+
+/// Two images with a score each.
+const SUITE: &str = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"one\"\nprompts = [\"a red circle on a blue background\"]\nseeds = [1, 2]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
+
+/// `difftest run` of it, and what the results say.
+fn run(place: &Place, env: &TestEnv, who: Who, more: &[&str]) -> (Finished, serde_json::Value) {
+    env.write("suites/suite.toml", SUITE);
+    let _ = std::fs::remove_file(env.path("results.json"));
+    let plugins = crate::env::workspace().join("plugins");
+    let arguments = ["run", "suite", "--output", "results.json", "--plugins", plugins.to_str().unwrap()];
+    let finished = place.run(env, who, &[&arguments[..], more].concat());
+    let results = std::fs::read(env.path("results.json")).ok();
+    (finished, results.map_or(serde_json::Value::Null, |results| serde_json::from_slice(&results).unwrap()))
+}
+
+/// What every case has: the image's digest, its origin, the score.
+fn cases(results: &serde_json::Value) -> Vec<(String, String, f64)> {
+    let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("made").to_owned();
+    cases
+        .iter()
+        .map(|case| {
+            let score = case.pointer("/scores/0/value").unwrap().as_f64().unwrap();
+            (text(case.pointer("/image/digest").unwrap()), text(&case["origin"]), score)
+        })
+        .collect()
+}
+
+#[test]
+fn what_one_machine_made_another_finds() {
+    for place in Place::all() {
+        let (ci, developer) = (TestEnv::new(), TestEnv::new());
+        let (finished, made) = run(&place, &ci, Who::Writer, &["--upload", "on-success"]);
+        finished.exits(0).says(&["0 images and 0 scores found there", "remote: pushed"]);
+        assert_eq!(made["remote"]["pushed"], 4, "{made}");
+        assert_eq!(made["remote"]["state"], "used");
+
+        let (finished, found) = run(&place, &developer, Who::Reader, &[]);
+        finished.exits(0).says(&["2 images and 2 scores found there"]);
+        let (made, found) = (cases(&made), cases(&found));
+        assert!(made.iter().all(|case| case.1 == "made") && found.iter().all(|case| case.1 == "cached"), "{found:?}");
+        let same = |case: &(String, String, f64)| (case.0.clone(), case.2.to_bits());
+        assert_eq!(made.iter().map(same).collect::<Vec<_>>(), found.iter().map(same).collect::<Vec<_>>());
+
+        // by hand, into a third project
+        let third = TestEnv::new();
+        let pulled = place.run(&third, Who::Reader, &["pull", "--cache"]).exits(0);
+        assert!(pulled.stdout.contains("pulled 2 images and 2 scores"), "{}", pulled.stdout);
+        let pushed = place.run(&ci, Who::Writer, &["push", "--cache"]).exits(0);
+        assert!(pushed.stdout.contains("4 there already"), "{}", pushed.stdout);
+        let (finished, results) = run(&place, &third, Who::Reader, &["--offline"]);
+        finished.exits(0).says(&["not asked (--offline)"]);
+        assert_eq!(results["remote"]["state"], "offline");
+        assert!(cases(&results).iter().all(|case| case.1 == "cached"));
+    }
+}
+
+#[test]
+fn a_remote_that_fails_ends_the_run_before_anything_is_made_or_is_told() {
+    let Some(mut place) = Place::s3() else { return };
+    let ci = TestEnv::new();
+    run(&place, &ci, Who::Writer, &["--upload", "always"]).0.exits(0);
+    let check = |place: &Place, says: &str| {
+        let env = TestEnv::new();
+        let (finished, results) = run(place, &env, Who::Reader, &[]);
+        finished.exits(2).says(&[says]);
+        assert!(results.is_null() && !env.path(".difftest/runs").exists(), "something was made");
+        let (finished, results) = run(place, &env, Who::Reader, &["--remote-policy", "optional", "--quiet"]);
+        let finished = finished.exits(0);
+        assert_eq!(finished.stderr.matches("remote: degraded").count(), 2, "{}", finished.stderr);
+        assert_eq!(results["remote"]["state"], "degraded");
+        assert!(results["remote"]["problem"].as_str().unwrap().contains(says), "{results}");
+        // what was asked for and cannot be is an error under either policy
+        let (finished, results) = run(place, &env, Who::Reader, &["--remote-policy", "optional", "--upload", "always"]);
+        finished.exits(2).says(&["nothing could be uploaded"]);
+        assert_eq!((&results["conclusion"], &results["exit_code"]), (&"passed".into(), &2.into()));
+    };
+    let blob = tree(&place.object("cas")).remove(0);
+    let mut bad = blob.1.clone();
+    bad[50] ^= 1;
+    std::fs::write(&blob.0, bad).unwrap();
+    check(&place, "is damaged");
+    std::fs::write(&blob.0, &blob.1).unwrap();
+    if let Place::S3(server) = &mut place {
+        server.kill();
+    }
+    check(&place, "cannot be reached");
+}
+
+#[test]
+fn an_upload_that_is_refused_fails_a_run_that_passed() {
+    let Some(place) = Place::s3() else { return };
+    let env = TestEnv::new();
+    let (finished, results) = run(&place, &env, Who::Reader, &["--upload", "always"]);
+    finished.exits(2).says(&["1 passed", "refuses to write"]);
+    assert_eq!((&results["conclusion"], &results["exit_code"]), (&"passed".into(), &2.into()));
+    // what was made is here, and goes there with the right that it takes
+    place.run(&env, Who::Writer, &["push", "--cache"]).exits(0);
+    place.run(&env, Who::Writer, &["run", "--no-cache"]).exits(2).says(&["--no-cache"]);
+}

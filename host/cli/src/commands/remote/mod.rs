@@ -1,7 +1,8 @@
-//! `difftest push` and `difftest pull`.
+//! `difftest push`, `difftest pull`, and the remote of a run.
 
 mod pull;
 mod push;
+pub(crate) mod session;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
