@@ -18,6 +18,7 @@ pub(crate) struct RemoteUrl {
 Examples:
   difftest push --remote s3://ci-evidence/my-model --cache
   difftest push --baseline v1.0                            to the remote in DIFFTEST_REMOTE
+  difftest push --recording shard-2.difftest --as $GITHUB_RUN_ID
 
 Nothing is ever overwritten: what is there already stays, and a baseline that does not build upon the
 one in the remote is refused. Images go before what points to them, so others never see half of it.
@@ -34,6 +35,12 @@ pub(crate) struct PushArgs {
     /// Folder that baselines are kept in.
     #[arg(long, value_name = "DIR", default_value = difftest_store::baseline::DEFAULT_ROOT)]
     pub(crate) baseline_dir: PathBuf,
+    /// Recordings of shards.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) recording: Vec<PathBuf>,
+    /// What the recordings are merged with: CI's number of the run. Default: the digest of their plan.
+    #[arg(long = "as", value_name = "GROUP", requires = "recording")]
+    pub(crate) group: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -22,6 +22,7 @@ use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
+use crate::commands::remote::session::Session;
 use crate::commands::{self, evidence, shard};
 use crate::environment;
 use crate::error::{CliError, Exit};

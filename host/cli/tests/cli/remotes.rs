@@ -322,3 +322,69 @@ fn an_upload_that_is_refused_fails_a_run_that_passed() {
     place.run(&env, Who::Writer, &["push", "--cache"]).exits(0);
     place.run(&env, Who::Writer, &["run", "--no-cache"]).exits(2).says(&["--no-cache"]);
 }
+
+/// Tests that pass, one that fails and is split over shards, and one that cannot be computed.
+const SHARDED: &str = "model = \"builtin:shapes\"\n\n[defaults]\nsteps = 2\n\n[[test]]\nname = \"bright\"\nprompts = [\"a red circle\", \"a green star\"]\nseeds = [1, 2, 3]\nmetrics = [\"image-stats/brightness\"]\nthreshold = { \"image-stats/brightness\" = { min = 0.99 } }\n\n[[test]]\nname = \"any\"\nprompts = [\"a blue ring\"]\nseeds = [1, 2]\nmetrics = [\"image-stats/entropy\"]\n";
+
+/// Four machines run a shard each and push it, a fifth merges: the same bytes and the same exit code as in one piece.
+#[test]
+fn four_shards_through_a_remote_are_the_run_of_everything() {
+    let plugins = crate::env::workspace().join("plugins");
+    let plugins = plugins.to_str().unwrap();
+    let reports = ["--stable", "--output", "results.json", "--junit", "junit.xml", "--markdown", "report.md"];
+    let whole = TestEnv::new();
+    whole.write("suites/suite.toml", SHARDED);
+    whole.run([&["run", "suite", "--plugins", plugins][..], &reports].concat()).exits(1);
+    for place in Place::all() {
+        for index in [3, 1, 4, 2] {
+            let machine = TestEnv::new();
+            machine.write("suites/suite.toml", SHARDED);
+            let (shard, file) = (format!("{index}/4"), "a.difftest");
+            machine.run(["run", "suite", "--plugins", plugins, "--shard", &shard, "--record", file]).exits(0);
+            let push = ["push", "--recording", file, "--as", "4711"];
+            let pushed = place.run(&machine, Who::Writer, &push).exits(0);
+            assert!(pushed.stdout.contains(&format!("pushed shard-0{index}-of-04 of 4711")), "{}", pushed.stdout);
+            let again = place.run(&machine, Who::Writer, &push).exits(0);
+            assert!(again.stdout.contains("already there"), "{}", again.stdout);
+            let url = format!("{}/run/4711", place.url());
+            if index == 4 {
+                // a shard is missing: named, and no verdict
+                let early = TestEnv::new();
+                place.run(&early, Who::Reader, &["merge", &url]).exits(2).says(&["2"]);
+            }
+        }
+        let merging = TestEnv::new();
+        let url = format!("{}/run/4711", place.url());
+        place.run(&merging, Who::Reader, &[&["merge", &url][..], &reports].concat()).exits(1);
+        for file in ["results.json", "junit.xml", "report.md"] {
+            let [merged, one] = [&merging, &whole].map(|env| std::fs::read(env.path(file)).unwrap());
+            assert!(merged == one, "{file} differs");
+        }
+    }
+}
+
+/// Two groups with shards of the same number: each is its own file, and what belongs to another plan is not mixed in unseen.
+#[test]
+fn recordings_of_two_groups_do_not_take_each_others_place() {
+    let plugins = crate::env::workspace().join("plugins");
+    let plugins = plugins.to_str().unwrap();
+    for place in Place::all() {
+        for (group, suite) in [("one", SHARDED.to_owned()), ("two", SHARDED.replace("green star", "pink star"))] {
+            let machine = TestEnv::new();
+            machine.write("suites/suite.toml", suite);
+            machine
+                .run(["run", "suite", "--plugins", plugins, "--shard", "1/2", "--record", "same-name.difftest"])
+                .exits(0);
+            place.run(&machine, Who::Writer, &["push", "--recording", "same-name.difftest", "--as", group]).exits(0);
+        }
+        let env = TestEnv::new();
+        for group in ["one", "two"] {
+            place.run(&env, Who::Reader, &["pull", "--recordings", group]).exits(0);
+        }
+        let files = tree(&env.path("recordings"));
+        assert_eq!(files.len(), 2);
+        assert!(files[0].1 != files[1].1, "one took the place of the other");
+        place.run(&env, Who::Reader, &["merge", &place.url()]).exits(2).says(&["plan"]);
+        place.run(&env, Who::Writer, &["push", "--recording", "suites"]).exits(2);
+    }
+}

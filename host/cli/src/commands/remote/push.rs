@@ -4,9 +4,11 @@ use std::path::Path;
 
 use difftest_remote::Remote;
 use difftest_remote::evidence::Pushed;
+use difftest_remote::store::Put;
 use difftest_report::text::count;
 use difftest_store::baseline;
 use difftest_store::cache::Cache;
+use difftest_store::recording::Recording;
 use difftest_store::run_folder::DEFAULT_ROOT;
 
 use super::{Unit, Watch, author, baseline_error, cache_error, open, pixels};
@@ -16,9 +18,9 @@ use crate::models::size;
 use crate::ui::Ui;
 
 pub(crate) fn push(args: &PushArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    if !args.cache && args.baseline.is_empty() {
+    if !args.cache && args.baseline.is_empty() && args.recording.is_empty() {
         return Err(CliError::new("usage", "nothing is named that could be pushed")
-            .hint("say what: `--cache`, `--baseline NAME`"));
+            .hint("say what: `--cache`, `--baseline NAME`, `--recording FILE...`"));
     }
     let remote = open(&args.remote)?;
     for name in &args.baseline {
@@ -26,6 +28,9 @@ pub(crate) fn push(args: &PushArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     if args.cache {
         push_cache(&remote, ui)?;
+    }
+    for path in &args.recording {
+        push_recording(&remote, path, args.group.as_deref(), ui)?;
     }
     Ok(Exit::Success)
 }
@@ -71,4 +76,22 @@ pub(super) fn told(pushed: &Pushed) -> String {
         text += &format!("; under {number} another machine got something else, which stays (such as {})", &first[..12]);
     }
     text.replace("image or scores", "images and scores")
+}
+
+fn push_recording(remote: &Remote, path: &Path, group: Option<&str>, ui: &mut Ui) -> Result<(), CliError> {
+    // opened and checked: what is no recording must not be found by a merge
+    let manifest = Recording::open(path)?.manifest;
+    let numbers: Vec<_> = manifest.parts.iter().map(|part| format!("{:02}", part.shard)).collect();
+    let shard = format!("shard-{}-of-{:02}", numbers.join("_"), manifest.of);
+    let group = group.unwrap_or(&manifest.plan);
+    let mut watch = Watch::new(ui, format!("pushing {}", path.display()), Unit::Bytes);
+    let pushed = remote.push_recording(group, &shard, path, &author(), &mut |done, total| watch.tell(done, total));
+    drop(watch);
+    let (recording, put) = pushed?;
+    let word = if put == Put::Made { "pushed" } else { "already there:" };
+    ui.data(&format!(
+        "{word} {shard} of {group}, {}: merge with `difftest merge {}/run/{group}`\n",
+        size(recording.bytes),
+        remote.url()
+    ))
 }
