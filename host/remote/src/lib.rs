@@ -18,7 +18,7 @@
 //! | [`location`] | URLs and options, and what is wrong with them |
 //! | [`store`] | [`Remote`]: get, put if absent, list; timeouts, retries, and what a server's answers mean |
 //! | [`blob`] | blobs: put, get, verify |
-//! | [`file`] | files of any size as a list of blobs |
+//! | [`file`](mod@file) | files of any size as a list of blobs |
 //! | [`document`] | small JSON documents that carry their own digest |
 //! | [`log`] | pointer logs: append, newest |
 //! | [`recordings`] | recordings of shards |

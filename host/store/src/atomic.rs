@@ -58,7 +58,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     write_with(path, |out| out.write_all(bytes))
 }
 
-/// As [`write`], with what `content` writes: for a file that need not be in memory as a whole.
+/// As [`write()`], with what `content` writes: for a file that need not be in memory as a whole.
 ///
 /// # Errors
 /// [`WriteError`] naming the path, also where `content` gives up.

@@ -1,6 +1,6 @@
 //! One self-contained HTML file for people: what came out, which images are to blame, and what to do about it.
 //!
-//! [`write`] is a function of [`Results`], of the image files they name, and of [`HtmlOptions`]. The file loads nothing: style,
+//! [`write()`] is a function of [`Results`], of the image files they name, and of [`HtmlOptions`]. The file loads nothing: style,
 //! script and pictures are inside, and its content security policy forbids everything else, naming style and script by digest.
 //! Sent by mail or opened from the artefacts of a CI job, it shows the same.
 //!
@@ -18,7 +18,7 @@
 //! 2. the pictures of cases that need attention, the worst first: image, baseline, difference, heat map;
 //! 3. the pictures of all other cases, and thumbnails again in what is left.
 //!
-//! Images of at most [`pictures::AS_IT_IS`] bytes go in as they are, differences and heat maps always (they are lossless PNG);
+//! Images of at most `pictures::AS_IT_IS` bytes go in as they are, differences and heat maps always (they are lossless PNG);
 //! larger ones as JPEG of quality 90. A file whose pixels are not those of the run is not shown as if it were: the page says so.
 //! A banner says what was left out, and the summary counts it.
 //!
