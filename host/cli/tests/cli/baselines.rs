@@ -128,7 +128,7 @@ fn lists_shows_compares_and_verifies() {
     let diff: Value = serde_json::from_str(&diff).unwrap();
     assert_eq!(diff.pointer("/environments/0/same"), Some(&json!(1)));
     assert_eq!(diff.pointer("/environments/0/changes/0/change"), Some(&json!("image")));
-    let shown = run(&env, &["baseline", "show", "v1", "grey"]).exits(0).stdout;
+    let shown = run(&env, &["baseline", "show", "v1", "p0"]).exits(0).stdout;
     assert!(shown.contains("its run passed") && shown.contains("prompt    grey"), "{shown}");
     run(&env, &["baseline", "show", "v3"]).exits(2).says(&["v1, v2"]);
     run(&env, &["baseline", "show", "../v1"]).exits(2);
@@ -237,7 +237,9 @@ fn new_and_changed_images_are_pending_until_a_person_decides() {
     // what tolerates it passes
     let lenient = VISUAL.replace("ssim_threshold = 0.95", "ssim_threshold = 0.1\nmax_diff_ratio = 0.5");
     suite(&env, &lenient, &[]).exits(0);
-    let ignoring = VISUAL.replace("ssim_threshold", "ignore = [[6, 6, 20, 20]]\nssim_threshold");
+    let pixels =
+        VISUAL.replace("tiers = [\"pixel\", \"ssim\"]\n", "").replace("ssim_threshold = 0.95", "tiers = [\"pixel\"]");
+    let ignoring = format!("{pixels}ignore = [[6, 6, 20, 20]]\n");
     suite(&env, &ignoring, &[]).exits(0);
     let outside = VISUAL.replace("ssim_threshold", "ignore = [[64, 64, 8, 8]]\nssim_threshold");
     suite(&env, &outside, &[]).exits(2).says(&["covers no pixel"]);
@@ -323,8 +325,10 @@ fn an_accept_that_is_killed_leaves_the_old_baseline_or_the_new_one() {
     suite(&env, VISUAL, &["--update"]).exits(0);
     let old = manifest(&env, "v1");
     for round in 0..12_u8 {
-        picture(&env, "a.png", 60 + 5 * round);
-        picture(&env, "b.png", 62 + 5 * round);
+        // far enough from the round before that no tier tolerates it
+        let level = if round % 2 == 0 { 60 } else { 220 };
+        picture(&env, "a.png", level + round);
+        picture(&env, "b.png", level - round);
         suite(&env, VISUAL, &[]).exits(1);
         let mut child = env.command().args(["accept", "--all"]).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(u64::from(round) * 3));

@@ -6,10 +6,12 @@ use difftest_core::event::Verdict;
 use difftest_core::gate::Statistic;
 use difftest_core::key::Action;
 use difftest_core::metric::MetricKind;
+use difftest_core::visual::Standing;
 
 use super::paint::{COLUMN, Paint, Status};
 use super::visual;
 use crate::evidence;
+use crate::findings;
 use crate::json::{CaseResult, CaseState, GateRecord, Results, SuiteResult, TestResult};
 use crate::text::{bound, brief, compared, count, safe, score, seconds_column, short};
 
@@ -62,7 +64,7 @@ pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> Stri
         (sets, test.metrics.len() - sets)
     });
     // A test that has only set metrics scores no case by itself.
-    let nothing = case.scores.is_empty() && sets == 0;
+    let nothing = case.scores.is_empty() && sets == 0 && case.comparison.is_none();
     let missing = case.error.is_none() && (nothing || case.scores.len() < metrics);
     let status = match case.state {
         CaseState::Error => Status::Error,
@@ -78,6 +80,10 @@ pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> Stri
             None => paint.bad(&format!("{}: error", safe(&result.metric))),
         })
         .collect();
+    scores.extend(case.comparison.as_ref().map(|comparison| match comparison.standing {
+        Standing::Same => findings::comparison(comparison),
+        Standing::New | Standing::Changed => paint.bad(&findings::comparison(comparison)),
+    }));
     if case.error.is_some() {
         scores.push(paint.bad("no image"));
     } else if missing {
