@@ -8,30 +8,69 @@ use std::path::{Component, Path, PathBuf};
 
 use difftest_core::baseline::{Baseline, BaselineScore};
 use difftest_core::event::ErrorInfo;
+use difftest_core::key::Inputs;
 use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind};
 use difftest_core::plan::{Case, SuitePlan, TestPlan};
 use difftest_metrics::decode::{self, Limits};
-use difftest_store::baseline::{BaselineError, Folder};
+use difftest_store::baseline::{BaselineError, DEFAULT_ROOT, Folder};
 use rayon::prelude::*;
 
 use crate::cancel::Cancel;
 use crate::collect::from_metric;
-use crate::conduct::{Options, SuiteRun};
+use crate::conduct::SuiteRun;
 use crate::load::Slot;
 use crate::stages;
+
+/// Where baselines are, and which.
+#[derive(Clone, Debug)]
+pub struct Baselines {
+    /// The folder of those that suites name.
+    pub root: PathBuf,
+    /// The one to compare with instead of the suites'.
+    pub named: Option<String>,
+}
+
+impl Default for Baselines {
+    fn default() -> Self {
+        Self { root: PathBuf::from(DEFAULT_ROOT), named: None }
+    }
+}
+
+/// For each test, what its verdict depends on of baselines: what they hold, and what of a difference is tolerated. What cannot be read
+/// has no digest, so it is judged again, and then it is told.
+pub(crate) fn inputs(suite: &SuiteRun, environment: &str, baselines: &Baselines) -> Vec<Inputs> {
+    let digest = |folder: Result<Folder, ErrorInfo>| {
+        let accepted = folder.ok().and_then(|folder| folder.find(environment).ok().flatten());
+        accepted.map_or_else(|| "none".to_owned(), |accepted| accepted.info().digest.to_string())
+    };
+    let of_test = |test: &TestPlan| {
+        let mut inputs = Inputs::new();
+        if test.gates.iter().any(|gate| gate.check.needs_baseline())
+            && let Some(name) = name(test, baselines)
+        {
+            inputs.set("baseline", digest(Folder::named(&baselines.root, name).map_err(|error| info(&error))));
+        }
+        if let Some(visual) = &test.visual {
+            inputs.set("baseline/images", digest(visual_folder(suite, test, baselines)));
+            inputs.set("baseline/tolerances", format!("{:?}", visual.tolerances));
+        }
+        inputs
+    };
+    suite.plan.tests.iter().map(of_test).collect()
+}
 
 /// The baselines of a suite's tests as one, and why tests that need one have none.
 pub(crate) fn open(
     plan: &SuitePlan,
     environment: &str,
-    options: &Options,
+    baselines: &Baselines,
 ) -> (Option<Baseline>, Vec<(usize, ErrorInfo)>) {
     let mut read: BTreeMap<String, Result<Baseline, ErrorInfo>> = BTreeMap::new();
     let mut errors = Vec::new();
     for (index, test) in plan.tests.iter().enumerate() {
-        let Some(name) = name(test, options) else { continue };
+        let Some(name) = name(test, baselines) else { continue };
         let baseline = read.entry(name.to_owned()).or_insert_with(|| {
-            let folder = Folder::named(&options.baselines, name).map_err(|error| info(&error))?;
+            let folder = Folder::named(&baselines.root, name).map_err(|error| info(&error))?;
             folder.read(environment).map(|accepted| accepted.baseline()).map_err(|error| info(&error))
         });
         let needed = test.gates.iter().any(|gate| gate.check.needs_baseline());
@@ -55,7 +94,7 @@ pub(crate) fn open(
                 let rest = id.strip_prefix(&plan.suite).and_then(|rest| rest.strip_prefix("::"));
                 let rest = rest.and_then(|rest| rest.strip_prefix(&test.name));
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
-                    && self::name(test, options) == Some(&name)
+                    && self::name(test, baselines) == Some(&name)
             })
         };
         baseline.cases.retain(|id, _| of_name(id));
@@ -78,16 +117,16 @@ pub(crate) fn open(
 }
 
 /// The baseline that the gates of a test compare with: `--baseline`, or the suite's.
-fn name<'a>(test: &'a TestPlan, options: &'a Options) -> Option<&'a str> {
-    options.baseline.as_deref().or(test.baseline.as_deref())
+fn name<'a>(test: &'a TestPlan, baselines: &'a Baselines) -> Option<&'a str> {
+    baselines.named.as_deref().or(test.baseline.as_deref())
 }
 
 /// The baseline that the images of a visual regression test are compared with: `baseline_dir`, or that of its gates.
-pub(crate) fn visual_folder(suite: &SuiteRun, test: &TestPlan, options: &Options) -> Result<Folder, ErrorInfo> {
-    let folder = match (test.visual.as_ref().and_then(|visual| visual.folder.as_ref()), name(test, options)) {
+pub(crate) fn visual_folder(suite: &SuiteRun, test: &TestPlan, baselines: &Baselines) -> Result<Folder, ErrorInfo> {
+    let folder = match (test.visual.as_ref().and_then(|visual| visual.folder.as_ref()), name(test, baselines)) {
         (Some(folder), _) => Folder::at(&tidy(&suite.folder.join(folder))),
-        (None, Some(name)) => Folder::named(&options.baselines, name),
-        (None, None) => Folder::named(&options.baselines, ""),
+        (None, Some(name)) => Folder::named(&baselines.root, name),
+        (None, None) => Folder::named(&baselines.root, ""),
     };
     folder.map_err(|error| info(&error))
 }

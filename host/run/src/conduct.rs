@@ -56,10 +56,6 @@ pub struct Options {
     pub batch: usize,
     /// Begin nothing new after the first test that does not pass.
     pub fail_fast: bool,
-    /// Where the baselines are that suites name.
-    pub baselines: PathBuf,
-    /// The baseline to compare with instead of the suites'.
-    pub baseline: Option<String>,
     /// What becomes of images that a visual regression test finds new or changed.
     pub update: Update,
     /// Work that is done although its outcome is known.
@@ -237,8 +233,8 @@ fn run_suite(
     }
     let environment = loaded.generator.info().environment_class();
     let keys = describe::keys(plan, &loaded);
-    let (mut baseline, lacking) = baselines::open(plan, &environment, options);
-    let (visual, unreadable) = visual::open(suite, plan, &environment, options);
+    let (mut baseline, lacking) = baselines::open(plan, &environment, &loader.baselines);
+    let (visual, unreadable) = visual::open(suite, plan, &environment, &loader.baselines);
     let load = |test: usize, metric: usize| {
         let wanted = &plan.tests[test].metrics[metric].0;
         loader.metric(&wanted.name, &wanted.config, suite)

@@ -19,7 +19,7 @@
 //! | [`stages`] | the threads and channels above, for one suite |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
-//! | `baselines` | what gates on a baseline compare with, scored again where metrics are others now |
+//! | [`baselines`] | what gates on a baseline compare with, scored again where metrics are others now |
 //! | [`visual`] | an image beside the one that was accepted for its case |
 //! | [`controls`] | images that are no good, to see whether a metric can tell |
 //! | `sets` | a thread for each test whose images are all there |
@@ -32,7 +32,7 @@
 //! [`difftest_core::event`] states; an error of one case or metric never keeps another from its result; what a run holds in memory
 //! does not grow with its number of images.
 
-mod baselines;
+pub mod baselines;
 pub mod cancel;
 pub mod catalog;
 pub mod collect;

@@ -16,6 +16,7 @@ use difftest_diffusion::pipeline::{Options, StableDiffusion, described, scoring_
 use difftest_plugin::{Limits, Registry, RegistryError};
 use difftest_store::cache::Cache;
 
+use crate::baselines::{self, Baselines};
 use crate::catalog::{self, CLIP, CLIP_SCORE};
 use crate::conduct::{LogRelay, SuiteRun};
 use crate::evidence::{Evidence, Examination, Force, ScoreKeys};
@@ -33,6 +34,7 @@ pub struct Loader<'a> {
     threads: usize,
     kept: Arc<Kept>,
     pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) baselines: Baselines,
     /// What models run in that score; looked up when a metric asks models.
     runtime: OnceLock<Inputs>,
 }
@@ -85,13 +87,29 @@ impl<'a> Loader<'a> {
     /// Opens nothing yet. Plugins log to `logs`.
     #[must_use]
     pub fn new(registry: &'a Registry, logs: &'a LogRelay, options: Options, threads: usize) -> Self {
-        Self { registry, logs, options, threads, kept: Arc::default(), cache: None, runtime: OnceLock::new() }
+        Self {
+            registry,
+            logs,
+            options,
+            threads,
+            kept: Arc::default(),
+            cache: None,
+            baselines: Baselines::default(),
+            runtime: OnceLock::new(),
+        }
     }
 
     /// Looks up what earlier runs kept in `cache`, and keeps there what this one computes.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// Compares with these baselines.
+    #[must_use]
+    pub fn comparing(mut self, baselines: Baselines) -> Self {
+        self.baselines = baselines;
         self
     }
 
@@ -167,7 +185,8 @@ impl<'a> Loader<'a> {
         if self.cache.is_none() {
             return Evidence::nothing(&suite.plan, generator.info().environment_class());
         }
-        let examination = Examination { plan, generator, references: &references, keys, force };
+        let compared = baselines::inputs(suite, &generator.info().environment_class(), &self.baselines);
+        let examination = Examination { plan, generator, references: &references, keys, compared: &compared, force };
         examination.run(self.cache.as_deref())
     }
 

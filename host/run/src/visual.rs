@@ -19,9 +19,9 @@ use difftest_metrics::visual::{Pair, PixelOptions, VisualError, pixel};
 use difftest_store::atomic;
 use difftest_store::baseline::{Accepted, Case, Folder};
 
-use crate::baselines;
+use crate::baselines::{self, Baselines};
 use crate::catalog::CLIP;
-use crate::conduct::{Options, SuiteRun};
+use crate::conduct::SuiteRun;
 
 /// What a person said beforehand of images that are not as their baseline: `--update`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) fn open(
     suite: &SuiteRun,
     plan: &SuitePlan,
     environment: &str,
-    options: &Options,
+    named: &Baselines,
 ) -> (Vec<Option<Comparer>>, Vec<(usize, ErrorInfo)>) {
     let mut known: HashMap<PathBuf, Option<Arc<Accepted>>> = HashMap::new();
     let (mut comparers, mut errors) = (Vec::with_capacity(plan.tests.len()), Vec::new());
@@ -72,7 +72,7 @@ pub(crate) fn open(
             comparers.push(None);
             continue;
         };
-        let comparer = baselines::visual_folder(suite, test, options).and_then(|folder| {
+        let comparer = baselines::visual_folder(suite, test, named).and_then(|folder| {
             let accepted = match known.get(folder.path()) {
                 Some(accepted) => accepted.clone(),
                 None => folder.find(environment).map_err(|error| baselines::info(&error))?.map(Arc::new),

@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -91,8 +91,6 @@ pub(crate) fn calibrate(args: &CalibrateArgs, ui: &mut Ui) -> Result<Exit, CliEr
             batch: 1,
             fail_fast: false,
             force: difftest_run::evidence::Force::Nothing,
-            baselines: PathBuf::new(),
-            baseline: None,
             update: Update::Nothing,
         };
         let clock = Instant::now();

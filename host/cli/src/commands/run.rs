@@ -13,6 +13,7 @@ use difftest_diffusion::session::{self, Device, Precision, UnknownPrecision};
 use difftest_report::html::HtmlOptions;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
+use difftest_run::baselines::Baselines;
 use difftest_run::cancel::Cancel;
 use difftest_run::conduct::{self, LogRelay, Options};
 use difftest_run::evidence::Force;
@@ -21,6 +22,7 @@ use difftest_store::atomic;
 use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
+use crate::args::baseline::Against;
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
 use crate::commands::remote::session::Session;
 use crate::commands::{self, evidence, shard};
@@ -88,6 +90,8 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let (suites, share) = shard::divide(&args.sharding, commands::suite_runs(plans), ui)?;
     let cache = if args.evidence.no_cache { None } else { Some(Arc::new(evidence::open()?)) };
     let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion).with_cache(cache.clone());
+    let Against { baseline: named, root, .. } = &args.against;
+    let loader = loader.comparing(Baselines { root: root.baselines.clone(), named: named.clone() });
     let known = || {
         let known = suites.iter().filter_map(|suite| loader.evidence(suite, Force::Nothing).ok());
         known.map(|(evidence, _)| evidence).collect()
@@ -112,8 +116,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         batch: args.batch.into(),
         fail_fast: args.fail_fast,
         force: evidence::force(args.evidence.force),
-        baselines: args.against.root.baselines.clone(),
-        baseline: args.against.baseline.clone(),
         update,
     };
 

@@ -424,3 +424,24 @@ fn a_review_on_a_terminal_asks_about_each() {
         audit(&env, "v1").iter().map(|entry| entry["decision"].as_str().unwrap().to_owned()).collect();
     assert_eq!(decisions, ["accept", "reject"]);
 }
+
+#[test]
+fn a_verdict_is_not_reused_where_its_baseline_is_another_one() {
+    let env = env();
+    suite(&env, VISUAL, &["--update"]).exits(0);
+    suite(&env, VISUAL, &[]).exits(0);
+    let listed = |text: &str| {
+        env.write("suites/suite.toml", text);
+        run(&env, &["list", "suite", "--message-format", "json"]).exits(0).stdout
+    };
+    let count = |text: &str, action: &str| text.matches(&format!("\"action\": \"{action}\"")).count();
+    assert_eq!(count(&listed(VISUAL), "reuse"), 2, "{}", listed(VISUAL));
+    assert_eq!(count(&listed(&VISUAL.replace("0.95", "0.96")), "judge"), 2);
+    // another image is accepted for one of them: all of the test is judged again
+    picture(&env, "a.png", 240);
+    suite(&env, VISUAL, &["--update=all"]).exits(0);
+    picture(&env, "a.png", 128);
+    let again = listed(VISUAL);
+    assert_eq!(count(&again, "reuse"), 0, "{again}");
+    suite(&env, VISUAL, &[]).exits(1);
+}

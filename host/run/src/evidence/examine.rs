@@ -21,6 +21,8 @@ pub(crate) struct Examination<'a> {
     pub(crate) references: &'a [Option<Reference>],
     /// For each test, the keys of each metric's scores.
     pub(crate) keys: &'a [Vec<ScoreKeys>],
+    /// For each test, what its verdict depends on of baselines.
+    pub(crate) compared: &'a [Inputs],
     pub(crate) force: Force,
 }
 
@@ -42,7 +44,9 @@ impl Examination<'_> {
                     let compares_sets = test.metrics.iter().any(|(_, info)| info.kind == MetricKind::Set);
                     if compares_sets { reference.digest().ok() } else { None }
                 });
-                keys::of_test(test, &self.keys[index], reference.as_ref(), cases_of(index))
+                let mut inputs = keys::of_test(test, &self.keys[index], reference.as_ref(), cases_of(index));
+                inputs.extend(&self.compared[index]);
+                inputs
             })
             .collect();
         let look = |look: Option<&Look<'_>>| {

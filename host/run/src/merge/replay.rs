@@ -7,6 +7,7 @@ use difftest_core::event::{self, CaseInfo, ErrorInfo, Event, Outcome, TestInfo, 
 use difftest_core::gate::{Against, CaseOf, Judged, MetricScores, OnInconclusive, TestScores, judge_suite};
 use difftest_core::metric::{MetricKind, metric_key};
 use difftest_core::shard::{Frozen, FrozenSuite, FrozenTest};
+use difftest_core::visual::Standing;
 use difftest_store::run_folder;
 
 use super::gather::{Case, Gathered, Suite, Test};
@@ -209,6 +210,8 @@ impl Replay<'_> {
                 Verdict::Error
             } else if !is_own && test.is_cut() {
                 Verdict::NotRun
+            } else if !is_own && test.is_pending() && matches!(verdict, Verdict::Pass | Verdict::Inconclusive) {
+                Verdict::Fail
             } else {
                 verdict
             };
@@ -247,6 +250,14 @@ fn told<'s>(frozen: &'s FrozenSuite, suite: &'s Suite) -> (Vec<Told<'s>>, Vec<Op
 impl<'s> Told<'s> {
     fn is_statistical(&self) -> bool {
         self.frozen.gates.iter().any(|gate| gate.check.is_statistical())
+    }
+
+    /// Whether an image is not as its baseline.
+    fn is_pending(&self) -> bool {
+        self.cases.iter().any(|(_, case, _)| match &case.compared {
+            Some(Event::Compared { outcome: Outcome::Ok(comparison), .. }) => comparison.standing != Standing::Same,
+            _ => false,
+        })
     }
 
     /// Whether something of it was not done.
