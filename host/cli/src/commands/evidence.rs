@@ -27,7 +27,8 @@ pub(crate) fn store() -> &'static Path {
 
 /// The cache of the working folder, made where there is none.
 pub(crate) fn open() -> Result<Cache, CliError> {
-    difftest_store::run_folder::make_root(store())?;
+    // Where it cannot be made, the cache says that nothing is kept, and the run goes on.
+    let _ = difftest_store::run_folder::make_root(store());
     Cache::open(store()).map_err(CliError::from)
 }
 

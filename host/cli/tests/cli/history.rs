@@ -15,7 +15,7 @@ fn run(env: &TestEnv, shift: u8, more: &[&str]) -> Finished {
     }
     env.write("pictures/manifest.jsonl", manifest);
     let suite = "model = { images = \"../pictures\" }\n\n[[test]]\nname = \"bright\"\nmetrics = [\"image-stats/brightness\"]\n\
-                 threshold = { \"image-stats/brightness\" = 0.01 }\n";
+                 threshold = { \"image-stats/brightness\" = { min = 0.01 } }\n";
     env.run_suite(suite, more)
 }
 
@@ -68,7 +68,7 @@ fn runs_are_listed_shown_and_compared() {
     }
     env.run(["history", "show", "nope"]).exits(2).says(&["no run is called `nope`"]);
     let compared = env.run(["compare", "main", "candidate"]).exits(0).stdout;
-    for part in ["3 pairs of 3 prompts", "BETTER", "images: 3 of 3 have other pixels", "\"candidate\""] {
+    for part in ["3 pairs of 3 prompts", "DIFFERENT", "images: 3 of 3 have other pixels", "\"candidate\""] {
         assert!(compared.contains(part), "no {part:?} in\n{compared}");
     }
     let same = env.run(["compare", "latest", "latest"]).exits(0).stdout;
