@@ -10,12 +10,20 @@ use crate::text;
 
 /// A longer prompt is folded.
 const PROMPT: usize = 240;
+/// Of the column of prompts, in pixels.
+const PROMPT_WIDTH: usize = 250;
+/// Of the column of a seed: a thumbnail and some air.
+const SEED_WIDTH: usize = 156;
 
 pub(super) fn write(view: &View<'_>, group: &Group<'_>, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
     if group.cases.is_empty() {
         return Ok(());
     }
-    write!(out, "<div class=\"sheet\"><table><thead><tr><th scope=\"col\">prompt</th>")?;
+    // widths that are known before the rows: a browser lays out each row once, and a filter moves no column
+    let width = PROMPT_WIDTH + SEED_WIDTH * group.seeds.len();
+    write!(out, "<div class=\"sheet\"><table width=\"{width}\"><colgroup><col width=\"{PROMPT_WIDTH}\">")?;
+    group.seeds.iter().try_for_each(|_| write!(out, "<col width=\"{SEED_WIDTH}\">"))?;
+    write!(out, "</colgroup><thead><tr><th scope=\"col\">prompt</th>")?;
     for seed in &group.seeds {
         write!(out, "<th scope=\"col\">seed {seed}</th>")?;
     }
