@@ -294,7 +294,8 @@ fn a_remote_that_fails_ends_the_run_before_anything_is_made_or_is_told() {
         assert_eq!(finished.stderr.matches("remote: degraded").count(), 2, "{}", finished.stderr);
         assert_eq!(results["remote"]["state"], "degraded");
         assert!(results["remote"]["problem"].as_str().unwrap().contains(says), "{results}");
-        // what was asked for and cannot be is an error under either policy
+        // what was asked for and cannot be is an error under either policy; in a folder where nothing is known, so that it is asked for
+        let env = TestEnv::new();
         let (finished, results) = run(place, &env, Who::Reader, &["--remote-policy", "optional", "--upload", "always"]);
         finished.exits(2).says(&["nothing could be uploaded"]);
         assert_eq!((&results["conclusion"], &results["exit_code"]), (&"passed".into(), &2.into()));

@@ -43,11 +43,11 @@ pub(super) fn suite(suite: &SuiteResult, paint: Paint) -> String {
     format!(" {}\n", parts.join(" · "))
 }
 
-/// How much work the suite's cases need, where some need less than all of it.
-pub(super) fn planned(suite: &SuiteResult, paint: Paint) -> Option<String> {
+/// How much work the suite's cases need, where some need less than all of it, or where it was asked for with `always`.
+pub(super) fn planned(suite: &SuiteResult, always: bool, paint: Paint) -> Option<String> {
     let of = |action| suite.cases.iter().filter(|case| case.action == action).count();
     let amounts = [Action::Generate, Action::Score, Action::Judge, Action::Reuse].map(|action| (of(action), action));
-    if amounts[0].0 == suite.cases.len() {
+    if amounts[0].0 == suite.cases.len() && !always {
         return None;
     }
     let parts = amounts.iter().map(|(number, action)| format!("{number} {action}"));
