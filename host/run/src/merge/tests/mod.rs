@@ -25,9 +25,13 @@ fn suites() -> impl Strategy<Value = Vec<SuitePlan>> {
 fn fates(cut: bool) -> impl Strategy<Value = Fate> {
     let rarely = || prop::bool::weighted(0.1);
     let errors = prop::collection::vec((rarely(), rarely(), rarely()), 1..40);
-    let cut = prop::collection::vec(prop::option::weighted(if cut { 0.3 } else { 0.0 }, 0_usize..6), 7);
+    let cuts = prop::collection::vec(prop::option::weighted(0.3, 0_usize..6), 7);
     let scores = prop::collection::vec(0.0..1.0_f64, 1..20);
-    (errors, scores, cut).prop_map(|(errors, scores, cut)| Fate { errors, scores, cut })
+    (errors, scores, cuts).prop_map(move |(errors, scores, cuts)| Fate {
+        errors,
+        scores,
+        cut: if cut { cuts } else { Vec::new() },
+    })
 }
 
 fn divisions() -> impl Strategy<Value = Division> {
