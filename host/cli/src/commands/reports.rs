@@ -101,7 +101,11 @@ impl Reports {
             note(events.and_then(|events| to(path, &events, ui)), ui);
         }
         if let Some(path) = &self.html.html {
-            let options = HtmlOptions { budget: self.html.html_budget, stable: self.stable, ..page };
+            let mut options = HtmlOptions { budget: self.html.html_budget, stable: self.stable, ..page };
+            if self.stable {
+                // Where plugins lie and what earlier runs came to is of this machine.
+                (options.rerun, options.history) = (String::new(), Vec::new());
+            }
             note(html::write(for_page, &options, path, ui).map(drop), ui);
         }
         note(self.tell_github(results), ui);

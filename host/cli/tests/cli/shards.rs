@@ -215,3 +215,60 @@ fn a_recording_that_cannot_be_written_is_known_before_the_run() {
     assert!(!env.path(".difftest/runs").exists());
     env.run_suite(SUITE, &["--record", "suites"]).exits(2).says(&["is not a file"]);
 }
+
+#[test]
+fn images_that_are_scored_as_a_set_stay_together() {
+    let test = |name: &str, metric: &str, prompt: &str| {
+        format!("[[test]]\nname = \"{name}\"\nprompts = [\"a {prompt} circle\", \"a {prompt} star\"]\nmetrics = [\"{metric}\"]\n")
+    };
+    let suite = format!(
+        "model = \"builtin:shapes\"\n[defaults]\nseeds = [1, 2]\nsteps = 2\n{}{}threshold = {{ \"set-stats/diversity\" = 1.9 }}\n{}",
+        test("before", "image-stats/brightness", "red"),
+        test("set", "set-stats/diversity", "blue"),
+        test("after", "image-stats/brightness", "green"),
+    );
+    let whole = TestEnv::new();
+    whole.write("suites/suite.toml", &suite);
+    reported(&whole, &["run", "suite", "--plugins", &plugins()]).exits(1);
+    for (by, of) in [("slice", 2), ("hash", 3), ("time", 5)] {
+        let shards: Vec<_> = (1..=of)
+            .map(|index| {
+                let env = TestEnv::new();
+                let shard = format!("{index}/{of}");
+                let run = env.run_suite(&suite, &["--shard", &shard, "--shard-by", by, "--record", "x.difftest"]);
+                // The shard that has the set judges it.
+                let has = run.stderr.contains("suite::set");
+                (run.exits(i32::from(has)), env)
+            })
+            .collect();
+        assert_eq!(shards.iter().filter(|(run, _)| run.code == 1).count(), 1, "one shard of {of} has the set");
+        let paths: Vec<PathBuf> = shards.iter().map(|(_, env)| env.path("x.difftest")).collect();
+        let merged = TestEnv::new();
+        let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        reported(&merged, &[&["merge"], &paths[..]].concat()).exits(1);
+        for ((name, one), (_, other)) in reports(&whole).into_iter().zip(reports(&merged)) {
+            assert!(one == other, "{name} by {by} differs");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shard_that_is_killed_leaves_no_recording() {
+    use std::io::{BufRead as _, BufReader};
+    let env = TestEnv::new();
+    let seeds: Vec<String> = (0..200).map(|seed| seed.to_string()).collect();
+    env.write("suites/suite.toml", SUITE.replace("seeds = [42, 7, 1]", &format!("seeds = [{}]", seeds.join(", "))));
+    let mut child = env
+        .command()
+        .args(["run", "suite", "-v", "--shard", "1/2", "--record", "out/shard.difftest", "--plugins", &plugins()])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    assert_eq!(stderr.lines().map_while(Result::ok).filter(|line| line.contains(",seed=")).take(3).count(), 3);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None);
+    let left: Vec<_> = std::fs::read_dir(env.path("out")).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
