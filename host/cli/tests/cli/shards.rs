@@ -219,7 +219,9 @@ fn a_recording_that_cannot_be_written_is_known_before_the_run() {
 #[test]
 fn images_that_are_scored_as_a_set_stay_together() {
     let test = |name: &str, metric: &str, prompt: &str| {
-        format!("[[test]]\nname = \"{name}\"\nprompts = [\"a {prompt} circle\", \"a {prompt} star\"]\nmetrics = [\"{metric}\"]\n")
+        format!(
+            "[[test]]\nname = \"{name}\"\nprompts = [\"a {prompt} circle\", \"a {prompt} star\"]\nmetrics = [\"{metric}\"]\n"
+        )
     };
     let suite = format!(
         "model = \"builtin:shapes\"\n[defaults]\nseeds = [1, 2]\nsteps = 2\n{}{}threshold = {{ \"set-stats/diversity\" = 1.9 }}\n{}",

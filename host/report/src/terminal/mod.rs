@@ -131,7 +131,8 @@ impl<W: Write> Terminal<W> {
             Event::SuiteStarted { .. } if loud => {
                 let text = self.results.suites.last().map(|suite| lines::suite(suite, self.paint));
                 self.say(&text.unwrap_or_default());
-                let planned = self.results.suites.last().and_then(|suite| lines::planned(suite, self.options.diff, self.paint));
+                let planned =
+                    self.results.suites.last().and_then(|suite| lines::planned(suite, self.options.diff, self.paint));
                 planned.into_iter().for_each(|text| self.say(&text));
             }
             Event::SuiteError { suite, error } => {

@@ -190,8 +190,8 @@ impl Reader<'_> {
         if head.digest != frozen.digest {
             return Err(self.misfit(format!("the text of its suite `{name}` is another")));
         }
-        if let Some(first) = suite.heads.first() {
-            heads::same_suite(name, first, &head)?;
+        for earlier in &suite.heads {
+            heads::same_suite(name, earlier, &head)?;
         }
         suite.heads.push(head);
         self.current = Some(current);

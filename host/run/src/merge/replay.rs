@@ -106,7 +106,7 @@ impl Replay<'_> {
             file: head.file.clone(),
             digest: frozen.digest,
             generator,
-            models: head.models.clone(),
+            models: suite.heads.iter().find(|head| !head.models.is_empty()).unwrap_or(head).models.clone(),
             environment: head.environment.clone(),
             baseline: head.baseline.clone(),
             inconclusive: policy,
