@@ -251,8 +251,9 @@ impl Reader<'_> {
                     if let Some(case) = &mut error.case {
                         *case = case_at(*case)?;
                     }
-                    // What every shard met (a metric that does not load) is told once, as in one run.
-                    if !test.errors.contains(error) {
+                    // What every shard met (a metric that does not load) is told once, as in one run; what is about a case is told
+                    // by its shard alone, once for each metric.
+                    if error.case.is_some() || !test.errors.contains(error) {
                         test.errors.push(error.clone());
                     }
                 }
