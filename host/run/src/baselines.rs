@@ -1,7 +1,7 @@
 //! What a suite is compared with: baselines by name, read for the environment that it runs in.
 //!
 //! Scores that were given by another version of a metric are not comparable. The baseline has the images, so the present metric looks
-//! at them again ([`rescore`]); nothing is written.
+//! at them again (`rescore`); nothing is written.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
