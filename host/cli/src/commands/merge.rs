@@ -162,8 +162,8 @@ fn keep(
             diff: false,
         },
     );
+    folder.record_all(&merged.events)?;
     for event in &merged.events {
-        folder.record(event)?;
         results.apply(event);
         record.apply(event);
         terminal.event(event);
