@@ -6,6 +6,7 @@
 //! | `image-stats sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `image_stats.py` |
 //! | `ssim sandbox|native PLUGINS IMAGES COUNT SIDE SCORES` | `ssim.py` |
 //! | `phash PLUGINS FOLDER COUNT THREADS SCORES` | `phash.py` |
+//! | `read FOLDER COUNT THREADS` | none: what decoding alone takes |
 //! | `visual pixel|ssim FOLDER FOLDER COUNT THREADS VALUES` | `odiff.py`, `ssim_luma.py` |
 //! | `memory PLUGINS CASES` | none |
 //! | `history FOLDER RUNS CASES` | none |
@@ -24,6 +25,7 @@ mod page;
 mod pairs;
 mod peak;
 mod shapes;
+mod threads;
 mod visual;
 
 use std::error::Error;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             pairs::ssim(side, plugins, images, [count, length], scores)
         }
         ["phash", plugins, folder, count, threads, scores] => pairs::phash(plugins, folder, [count, threads], scores),
+        ["read", folder, count, threads] => pairs::read(folder, [count, threads]),
         ["visual", tier, images, baseline, count, threads, values] => {
             visual::measure(tier, [images, baseline], [count, threads], values)
         }

@@ -1,8 +1,8 @@
-//! Pair metrics: SSIM of neighbouring raw images on one thread, and hashes of images that are decoded on the way on some threads.
+//! Pair metrics: SSIM of neighbouring raw images on one thread, and hashes of images that are decoded on the way on some threads;
+//! and decoding alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use difftest_core::image::Image;
@@ -12,7 +12,7 @@ use difftest_plugin::{Limits, Registry};
 use difftest_sdk::PairMetricPlugin;
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::{Result, threads};
 
 /// `count` times the SSIM of an image and the next one, the last with the first.
 pub(crate) fn ssim(side: &str, plugins: &str, images: &str, size: [&str; 2], scores: &str) -> Result<Value> {
@@ -55,32 +55,16 @@ pub(crate) fn phash(plugins: &str, folder: &str, [count, threads]: [&str; 2], sc
         Ok(decode::read(&Path::new(folder).join(format!("{index}.png")), &decode::Limits::default())?)
     };
     let score = |pair: usize| one(&*metric, read(2 * pair)?, read(2 * pair + 1)?);
-    score(0)?;
-    let next = AtomicUsize::new(0);
-    let work = || -> std::result::Result<Vec<(usize, f64)>, String> {
-        let mut scored = Vec::new();
-        loop {
-            let pair = next.fetch_add(1, Ordering::Relaxed);
-            if pair >= count / 2 {
-                return Ok(scored);
-            }
-            scored.push((pair, score(pair).map_err(|error| error.to_string())?));
-        }
-    };
-    let began = Instant::now();
-    let mut scored = std::thread::scope(|scope| {
-        let builder = || std::thread::Builder::new().stack_size(8 << 20);
-        let threads = (0..threads).map(|_| builder().spawn_scoped(scope, work)).collect::<std::io::Result<Vec<_>>>()?;
-        let mut all = Vec::new();
-        for thread in threads {
-            all.extend(thread.join().map_err(|_| "a thread panicked")??);
-        }
-        Result::Ok(all)
-    })?;
-    let seconds = began.elapsed().as_secs_f64();
-    scored.sort_by_key(|(pair, _)| *pair);
-    let values: Vec<f64> = scored.into_iter().map(|(_, score)| score).collect();
+    let (values, seconds) = threads::each(count / 2, threads, score)?;
     std::fs::write(scores, serde_json::to_string(&values)?)?;
+    Ok(json!({ "seconds": seconds }))
+}
+
+/// Only reads and decodes `count` images.
+pub(crate) fn read(folder: &str, [count, threads]: [&str; 2]) -> Result<Value> {
+    let limits = decode::Limits::default();
+    let read = |index: usize| Ok(decode::read(&Path::new(folder).join(format!("{index}.png")), &limits)?.width());
+    let (_, seconds) = threads::each(count.parse()?, threads.parse()?, read)?;
     Ok(json!({ "seconds": seconds }))
 }
 

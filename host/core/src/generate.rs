@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::image::Image;
-use crate::key::{Inputs, Key, Latents};
+use crate::key::{Embedding, Inputs, Key, Latents};
 
 /// The sampler settings of a test. `None` leaves the choice to the model's own configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -145,14 +145,23 @@ pub trait Generator: Send + Sync {
     ) -> Vec<Result<Generated, GenerateError>>;
 }
 
-/// Where a generator keeps what it computes on the way to an image, so that a run with another decoder does not compute it again.
-/// What is found is what was kept; what cannot be kept is computed again.
+/// Where a generator keeps what it computes on the way to an image, so that a run with another denoiser or decoder does not compute
+/// it again. What is found is what was kept; what cannot be kept is computed again.
 pub trait Intermediates: Send + Sync {
-    /// What was kept under `key`.
-    fn find(&self, key: &Key<Latents>) -> Option<Vec<u8>>;
+    /// What was kept.
+    fn find(&self, what: &Intermediate) -> Option<Vec<u8>>;
 
-    /// Keeps `content` under `key`.
-    fn keep(&self, key: &Key<Latents>, content: &[u8]);
+    /// Keeps `content`.
+    fn keep(&self, what: &Intermediate, content: &[u8]);
+}
+
+/// What is computed on the way to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Intermediate {
+    /// What a text encoder makes of a text.
+    Embedding(Key<Embedding>),
+    /// What a decoder makes an image of.
+    Latents(Key<Latents>),
 }
 
 /// A denoising step that has just been done.

@@ -27,6 +27,9 @@ pub trait Kind {
 /// An image.
 #[derive(Clone, Copy, Debug)]
 pub enum Generation {}
+/// What a text encoder makes of a text.
+#[derive(Clone, Copy, Debug)]
+pub enum Embedding {}
 /// The latents that a decoder makes an image of.
 #[derive(Clone, Copy, Debug)]
 pub enum Latents {}
@@ -39,6 +42,9 @@ pub enum Judgement {}
 
 impl Kind for Generation {
     const NAME: &'static str = "generation";
+}
+impl Kind for Embedding {
+    const NAME: &'static str = "embedding";
 }
 impl Kind for Latents {
     const NAME: &'static str = "latents";

@@ -3,6 +3,8 @@
 //! Needs ONNX Runtime: `cargo xtask test` provides it. Without it these tests fail, they are never skipped.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,20 +37,6 @@ fn steps(steps: u32) -> Settings {
 
 fn one(request: Request) -> Result<Generated, GenerateError> {
     model().generate(&[request], &|_| true).remove(0)
-}
-
-/// A copy of `models/shapes` that a test may spoil.
-fn copy() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
-        std::fs::create_dir(folder.path().join(part)).unwrap();
-        for entry in std::fs::read_dir(models().join("shapes").join(part)).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
-        }
-    }
-    std::fs::copy(models().join("shapes/model_index.json"), folder.path().join("model_index.json")).unwrap();
-    folder
 }
 
 #[test]
@@ -147,7 +135,7 @@ fn a_cut_prompt_is_a_warning() {
 
 #[test]
 fn damaged_weights_name_the_tensor() {
-    let folder = copy();
+    let folder = support::copy_of_shapes();
     let path = folder.path().join("unet/diffusion_pytorch_model.safetensors");
     let mut bytes = std::fs::read(&path).unwrap();
     let end = bytes.len();
@@ -164,7 +152,7 @@ fn damaged_weights_name_the_tensor() {
 
 #[test]
 fn parts_that_do_not_fit_are_named() {
-    let folder = copy();
+    let folder = support::copy_of_shapes();
     let config = folder.path().join("tokenizer/tokenizer_config.json");
     std::fs::write(config, r#"{"model_max_length": 50}"#).unwrap();
     let error = StableDiffusion::load(".", folder.path(), &Options::default()).err().unwrap();
@@ -177,7 +165,7 @@ fn parts_that_do_not_fit_are_named() {
 
 #[test]
 fn an_unsupported_scheduler_of_the_model_can_be_replaced() {
-    let folder = copy();
+    let folder = support::copy_of_shapes();
     let config = folder.path().join("scheduler/scheduler_config.json");
     let text = std::fs::read_to_string(&config).unwrap().replace("DDIMScheduler", "UniPCMultistepScheduler");
     std::fs::write(config, text).unwrap();
@@ -190,7 +178,7 @@ fn an_unsupported_scheduler_of_the_model_can_be_replaced() {
 
 #[test]
 fn a_scheduler_file_as_python_writes_it_is_read() {
-    let folder = copy();
+    let folder = support::copy_of_shapes();
     // Python writes numbers that are not finite as bare words
     let text = r#"{"_class_name": "DPMSolverMultistepScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear",
         "beta_start": 0.00085, "lambda_min_clipped": -Infinity, "algorithm_type": "sde-dpmsolver++", "trained_betas": null}"#;

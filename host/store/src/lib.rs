@@ -25,6 +25,7 @@ pub mod atomic;
 pub mod baseline;
 pub mod cache;
 pub mod checkout;
+mod database;
 pub mod events;
 pub mod history;
 pub mod recording;

@@ -31,12 +31,13 @@ fn info(format: Format, ui: &mut Ui) -> Result<Exit, CliError> {
             let folder = cache.as_ref().map_or_else(|| "nothing yet".to_owned(), |c| c.folder().display().to_string());
             format!("{folder}\n")
                 + &line("images", contents.images)
+                + &line("embeddings", contents.embeddings)
                 + &line("latents", contents.latents)
                 + &line("scores", (contents.scores, contents.index))
                 + &format!(
                     "{:<12}{:>10}  {:>10}\n",
                     "in all",
-                    contents.images.0 + contents.latents.0 + contents.scores,
+                    contents.images.0 + contents.embeddings.0 + contents.latents.0 + contents.scores,
                     bytes(contents.bytes())
                 )
                 + &format!("{}, {}\n", count(contents.generations, "image key"), count(contents.judged, "judged case"))

@@ -70,6 +70,14 @@ pub(super) fn of_latents(inputs: &Inputs, upscale: usize) -> Inputs {
     inputs.only(|name| !name.starts_with("model/vae/")).with("latents/upscale", upscale.to_string())
 }
 
+/// What the features of a text encoder depend on, besides the text: its files, LoRA files, the runtime.
+pub(super) fn of_encoder(info: &GeneratorInfo, device: Device, folder: &str) -> Inputs {
+    let mut inputs = of_model(info);
+    inputs.extend(&of_runtime(info, device));
+    let own = format!("model/{folder}/");
+    inputs.only(|name| !name.starts_with("model/") || name.starts_with(&own))
+}
+
 fn of_model(info: &GeneratorInfo) -> Inputs {
     let files = info.files.iter().map(|(name, digest)| (format!("model/{name}"), digest.to_string()));
     let loras = info

@@ -17,7 +17,7 @@
 //! | `sampling` | from noise to latents to pixels |
 //! | `record` | where images came from |
 //! | `inputs` | what their pixels depend on |
-//! | `latents` | latents that were computed before |
+//! | `kept` | features of prompts and latents that were computed before |
 //!
 //! Invariants: an image depends on its own request alone. Each has its own noise generator and scheduler. On the CPU the network
 //! sees one image at a time (with guidance under two texts, the negative prompt first), however many requests a call has;
@@ -27,7 +27,7 @@ mod check;
 mod embeddings;
 mod family;
 mod inputs;
-mod latents;
+mod kept;
 pub(crate) mod load;
 mod memory;
 mod model;
@@ -37,6 +37,7 @@ mod sampling;
 mod settings;
 mod text;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -48,7 +49,7 @@ use serde_json::Value;
 
 pub use self::check::check;
 pub use self::family::Family;
-use self::latents::Finished;
+use self::kept::Finished;
 use self::load::Networks;
 pub use self::load::{LoadError, Options, described};
 pub use self::memory::UNCHECKED;
@@ -72,7 +73,7 @@ pub struct StableDiffusion {
     networks: OnceLock<Networks>,
     loading: Mutex<()>,
     inputs: inputs::Known,
-    memory: latents::Memory,
+    memory: Arc<kept::Memory>,
 }
 
 impl StableDiffusion {
@@ -102,9 +103,12 @@ impl StableDiffusion {
         // Before anybody asks how much memory a network takes: what does not fit together has no size.
         Unet::check(&model.repository.folder().join("unet"), &session)?;
         VaeDecoder::check(&model.repository.folder().join("vae"), &session)?;
-        let texts = Texts::open(&model.repository, model.family, &session)?;
+        let mut texts = Texts::open(&model.repository, model.family, &session)?;
+        let info = record::info(&model, &adapters, options, lanes)?;
+        let memory = Arc::<kept::Memory>::default();
+        texts.remember(&memory, |encoder| inputs::of_encoder(&info, options.device, encoder));
         Ok(Self {
-            info: record::info(&model, &adapters, options, lanes)?,
+            info,
             model,
             texts,
             options: *options,
@@ -112,7 +116,7 @@ impl StableDiffusion {
             networks: OnceLock::new(),
             loading: Mutex::new(()),
             inputs: inputs::Known::default(),
-            memory: latents::Memory::default(),
+            memory,
         })
     }
 
@@ -188,7 +192,7 @@ impl StableDiffusion {
     }
 
     fn known_latents(&self, request: &Request) -> Option<Finished> {
-        self.memory.find(&self.latents_key(request)?)
+        self.memory.latents(self.latents_key(request)?)
     }
 
     /// The embedding of a prompt, and what a person should know about it.
@@ -217,7 +221,7 @@ impl StableDiffusion {
                 let loras = &self.info.loras;
                 let keep = |request: &Request, finished: &Finished| {
                     if let Some(key) = self.latents_key(request) {
-                        self.memory.keep(&key, finished);
+                        self.memory.keep_latents(key, finished);
                     }
                 };
                 let (model, texts, keep) = (&self.model, &self.texts, &keep);
@@ -281,6 +285,9 @@ impl Generator for StableDiffusion {
             texts.extend(negative.filter(|_| settings.two_texts).map(|text| (text, 0)));
             texts.push((request.prompt.as_str(), settings.clip_skip));
         }
+        // What was encoded in an earlier run needs no encoder.
+        let mut seen = HashSet::new();
+        texts.retain(|(text, clip_skip)| seen.insert((*text, *clip_skip)) && !self.texts.recall(text, *clip_skip));
         for clip_skip in texts.iter().map(|(_, skip)| *skip).collect::<std::collections::BTreeSet<_>>() {
             self.texts.load(clip_skip).map_err(TextError::into_generate)?;
         }

@@ -2,7 +2,7 @@
 
 use difftest_core::generate::{GenerateError, Generated, LoraInfo, Request, Step};
 
-use super::latents::Finished;
+use super::kept::Finished;
 use super::model::Model;
 use super::settings::Resolved;
 use super::text::{Embedding, TextError, Texts};

@@ -1,15 +1,17 @@
 //! Prompts on their way to the denoiser: tokens, then features of one or two text encoders, remembered by their tokens.
 //!
 //! Text encoders are needed before the first step only. [`Texts::prepare`] encodes what a run will ask for and then drops the
-//! encoders of large models, before the denoiser is loaded; a prompt that was not announced brings them back.
+//! encoders of large models, before the denoiser is loaded; a prompt that was not announced brings them back. What an earlier run has
+//! kept is taken from there ([`Texts::recall`]): an encoder that has nothing to do is never loaded.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use difftest_core::generate::LongPrompt;
+use difftest_core::key::{self, Inputs};
 
 use super::embeddings::Embeddings;
 use super::family::Family;
+use super::kept::Memory;
 use super::load::LoadError;
 use crate::models::{TextEncoder, TextFeatures, TextTap};
 use crate::repository::Repository;
@@ -24,12 +26,15 @@ pub(super) struct Texts {
     family: Family,
     encoders: Vec<Encoder>,
     known: Embeddings<Key>,
+    memory: Arc<Memory>,
     drop_when_done: bool,
 }
 
 struct Encoder {
     tokenizer: ClipTokenizer,
     network: TextEncoder,
+    /// What its features depend on besides the text; `None` where that is not known, and nothing is kept.
+    inputs: Option<Inputs>,
 }
 
 /// What features depend on.
@@ -106,10 +111,18 @@ impl Texts {
             let network = TextEncoder::load(&folder.join(encoder), &session)?;
             let lengths = [tokenizer.max_length(), network.length()];
             super::load::fits(folder, "tokens", lengths, ["of the tokenizer", "of the text encoder"])?;
-            encoders.push(Encoder { tokenizer, network });
+            encoders.push(Encoder { tokenizer, network, inputs: None });
         }
         let drop_when_done = repository.size_of("text_encoder") + repository.size_of("text_encoder_2") > LARGE;
-        Ok(Self { family, encoders, known: Embeddings::default(), drop_when_done })
+        Ok(Self { family, encoders, known: Embeddings::default(), memory: Arc::default(), drop_when_done })
+    }
+
+    /// Keeps features in `memory` from now on, under what those of each encoder's folder depend on.
+    pub(super) fn remember(&mut self, memory: &Arc<Memory>, inputs: impl Fn(&str) -> Inputs) {
+        self.memory = Arc::clone(memory);
+        for (encoder, (folder, _)) in self.encoders.iter_mut().zip(self.family.text_encoders()) {
+            encoder.inputs = Some(inputs(folder));
+        }
     }
 
     /// Whether the encoders are let go once a run's prompts are encoded.
@@ -138,16 +151,22 @@ impl Texts {
         Ok(())
     }
 
-    /// Encodes every text once, as far as their features can be kept, and drops large encoders if all could.
+    /// Whether the features of a text are known, from this run or one before; no encoder is asked.
+    pub(super) fn recall(&self, text: &str, clip_skip: usize) -> bool {
+        self.encoders.iter().enumerate().all(|(index, encoder)| {
+            let (Ok(tokens), Ok(tap)) = (encoder.tokenizer.encode(text), self.tap(index, clip_skip)) else {
+                return false;
+            };
+            self.known.get(Key { encoder: index, tap, ids: tokens.ids }, |key| self.kept(key).ok_or(())).is_ok()
+        })
+    }
+
+    /// Encodes every text, as far as their features can be kept, and drops large encoders if all could.
     pub(super) fn prepare<'t>(&self, texts: impl Iterator<Item = (&'t str, usize)>, go_on: &(dyn Fn() -> bool + Sync)) {
         let [length, width] = self.shape();
         let size = length * width + self.pooled_width().unwrap_or(0);
-        let mut seen = HashSet::new();
         let mut complete = true;
         for (text, clip_skip) in texts {
-            if !seen.insert((text, clip_skip)) {
-                continue;
-            }
             complete = self.known.has_room(size) && go_on();
             // What goes wrong here goes wrong again where it can be told, with its case.
             if !complete || self.embed(text, clip_skip, LongPrompt::Cut).is_err() {
@@ -176,10 +195,36 @@ impl Texts {
                 }
             }
             let key = Key { encoder: index, tap: self.tap(index, clip_skip)?, ids: tokens.ids };
-            parts.push(self.known.get(key, |key| encoder.network.encode(&key.ids, 1, key.tap))?);
+            parts.push(self.known.get(key, |key| self.features(key))?);
         }
         let pooled = parts.last().and_then(|features| features.pooled.clone());
         Ok(Embedding { tokens: self.side_by_side(&parts), pooled, warnings })
+    }
+
+    fn features(&self, key: &Key) -> Result<TextFeatures, crate::error::Error> {
+        if let Some(kept) = self.kept(key) {
+            return Ok(kept);
+        }
+        let features = self.encoders[key.encoder].network.encode(&key.ids, 1, key.tap)?;
+        if let Some(key) = self.key(key) {
+            self.memory.keep_features(key, &features);
+        }
+        Ok(features)
+    }
+
+    /// Features of an earlier run, where they have the shape that the encoder would give.
+    fn kept(&self, key: &Key) -> Option<TextFeatures> {
+        let network = &self.encoders[key.encoder].network;
+        let kept = self.memory.features(self.key(key)?)?;
+        let pooled = kept.pooled.as_ref().map(Vec::len) == network.projection_dim().filter(|_| key.tap.pooled);
+        (pooled && kept.hidden.len() == network.length() * network.width()).then_some(kept)
+    }
+
+    fn key(&self, Key { encoder, tap, ids }: &Key) -> Option<key::Key<key::Embedding>> {
+        let inputs = self.encoders[*encoder].inputs.clone()?;
+        let TextTap { skip, norm, pooled } = tap;
+        let read = format!("skip {skip}, norm {norm}, pooled {pooled}");
+        Some(inputs.with("text/read", read).with("text/tokens", format!("{ids:?}")).key())
     }
 
     fn side_by_side(&self, parts: &[Arc<TextFeatures>]) -> Vec<f32> {

@@ -26,6 +26,21 @@ pub(crate) fn copy_of_network(name: &str) -> tempfile::TempDir {
     folder
 }
 
+/// A copy of the small model that comes with the sources, to be changed or spoilt.
+pub(crate) fn copy_of_shapes() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = model("shapes");
+    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in std::fs::read_dir(from.join(part)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(from.join("model_index.json"), folder.path().join("model_index.json")).unwrap();
+    folder
+}
+
 /// One thread, one lane, the CPU.
 pub(crate) fn options() -> SessionOptions {
     SessionOptions { threads: 1, ..SessionOptions::default() }

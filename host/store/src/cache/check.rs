@@ -57,7 +57,7 @@ impl Cache {
             };
             checked.count(path, bytes, problem);
         }
-        for (path, bytes, _) in list(&self.folder().join(Sort::Latents.folder())) {
+        for (path, bytes, _) in Sort::ALL.iter().flat_map(|sort| list(&self.folder().join(sort.folder()))) {
             let problem = match fs::read(&path) {
                 Err(error) => Some(error.to_string()),
                 Ok(content) if files::is_whole(&content) => None,

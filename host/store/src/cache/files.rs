@@ -1,4 +1,4 @@
-//! Images by their pixels, latents by key.
+//! Images by their pixels, embeddings of prompts and latents by key.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,26 +6,38 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use difftest_core::digest::Digest;
-use difftest_core::generate::Intermediates;
-use difftest_core::key::{Key, Latents};
+use difftest_core::generate::{Intermediate, Intermediates};
 
 use super::Cache;
 use crate::atomic::{self, WriteError};
 
-/// Bytes of the checksum that latents begin with.
+/// Bytes of the checksum that what is kept by key begins with.
 const CHECKSUM: usize = blake3::OUT_LEN;
 
 /// What is kept by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
+    /// What a text encoder makes of a text.
+    Embeddings,
     /// What a decoder makes an image of.
     Latents,
 }
 
 impl Sort {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::Embeddings, Self::Latents];
+
     pub(super) fn folder(self) -> &'static str {
         match self {
+            Self::Embeddings => "embeddings",
             Self::Latents => "latents",
+        }
+    }
+
+    fn of(what: &Intermediate) -> (Self, String) {
+        match what {
+            Intermediate::Embedding(key) => (Self::Embeddings, key.to_string()),
+            Intermediate::Latents(key) => (Self::Latents, key.to_string()),
         }
     }
 }
@@ -118,7 +130,7 @@ impl Cache {
         }
     }
 
-    /// Where a generator may keep its latents; it finds those of earlier runs where `look` says so.
+    /// Where a generator may keep what it computes on the way; it finds those of earlier runs where `look` says so.
     #[must_use]
     pub fn intermediates(self: &Arc<Self>, look: bool) -> Arc<dyn Intermediates> {
         Arc::new(Shared { cache: Arc::clone(self), look })
@@ -137,12 +149,14 @@ struct Shared {
 }
 
 impl Intermediates for Shared {
-    fn find(&self, key: &Key<Latents>) -> Option<Vec<u8>> {
-        self.cache.blob(Sort::Latents, &key.to_string()).filter(|_| self.look)
+    fn find(&self, what: &Intermediate) -> Option<Vec<u8>> {
+        let (sort, key) = Sort::of(what);
+        self.look.then(|| self.cache.blob(sort, &key)).flatten()
     }
 
-    fn keep(&self, key: &Key<Latents>, content: &[u8]) {
-        self.cache.keep_blob(Sort::Latents, &key.to_string(), content);
+    fn keep(&self, what: &Intermediate, content: &[u8]) {
+        let (sort, key) = Sort::of(what);
+        self.cache.keep_blob(sort, &key, content);
     }
 }
 

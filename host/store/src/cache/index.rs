@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{CacheError, Trouble, nothing_kept};
+use crate::database::Marks;
 
 /// Version of the tables; an index of a later one is refused.
 pub const VERSION: i64 = 1;
@@ -137,12 +138,9 @@ fn open_to_write(path: &Path) -> Result<Connection, CacheError> {
 /// Version of the tables; a file of another program counts as broken.
 fn version(connection: &Connection, path: &Path) -> Result<i64, CacheError> {
     let fail = |source| CacheError::Open { path: path.to_owned(), source };
-    let ask = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
-    let version = ask("user_version").map_err(fail)?;
-    let application = ask("application_id").map_err(fail)?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
-    if application == APPLICATION || (application == 0 && version == 0 && tables == 0) {
-        return Ok(version);
+    let marks = Marks::read(connection).map_err(fail)?;
+    if marks.application == APPLICATION || marks.is_new() {
+        return Ok(marks.version);
     }
     let foreign = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB);
     Err(fail(rusqlite::Error::SqliteFailure(foreign, Some("it is a database of another program".into()))))

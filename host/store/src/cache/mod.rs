@@ -3,7 +3,8 @@
 //! ```text
 //! .difftest/cache/
 //!     images/aa/DIGEST.png       by the digest of size and pixels: equal images are one file
-//!     latents/aa/KEY.bin         by key, with a checksum
+//!     embeddings/aa/KEY.bin      what text encoders made of prompts, by key, with a checksum
+//!     latents/aa/KEY.bin         what decoders make images of, likewise
 //!     index.db                   generation key -> image, scoring key -> score, case and environment -> last judgement
 //!     lock                       shared by runs, held alone while files are deleted
 //! ```
@@ -22,7 +23,7 @@
 //! |---|---|
 //! | `index` | the database: opening, migrating, setting aside what is broken |
 //! | `rows` | what is in its tables, read and written |
-//! | `files` | images, latents |
+//! | `files` | images, embeddings, latents |
 //! | `sweep` | deleting: limits on size and age |
 //! | `check` | every file read again |
 

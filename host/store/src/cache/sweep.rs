@@ -13,6 +13,8 @@ use crate::atomic::WriteError;
 pub struct Contents {
     /// Images, and the bytes of their files.
     pub images: (usize, u64),
+    /// Embeddings of prompts.
+    pub embeddings: (usize, u64),
     /// Latents.
     pub latents: (usize, u64),
     /// Keys that lead to an image.
@@ -29,14 +31,14 @@ impl Contents {
     /// Bytes of everything.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.images.1 + self.latents.1 + self.index
+        self.images.1 + self.embeddings.1 + self.latents.1 + self.index
     }
 }
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// So many bytes of images and latents; what was not used for the longest time goes first.
+    /// So many bytes of images, embeddings and latents; what was not used for the longest time goes first.
     pub max_size: Option<u64>,
     /// What was used in the last so many seconds.
     pub older_than: Option<u64>,
@@ -79,6 +81,7 @@ impl Cache {
         };
         Ok(Contents {
             images: sum(IMAGES),
+            embeddings: sum(Sort::Embeddings.folder()),
             latents: sum(Sort::Latents.folder()),
             generations: count("generation")?,
             scores: count("score")?,
@@ -116,8 +119,10 @@ impl Cache {
         }
         // What a clock that went back since has marked in the future was used just now.
         let now = now();
-        let mut found: Vec<Found> = [IMAGES, Sort::Latents.folder()]
+        let mut found: Vec<Found> = Sort::ALL
+            .map(Sort::folder)
             .iter()
+            .chain([&IMAGES])
             .flat_map(|folder| list(&root.join(folder)))
             .map(|(path, bytes, written)| {
                 let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

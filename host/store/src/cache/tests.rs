@@ -165,21 +165,25 @@ fn a_sweep_deletes_the_least_used_first_and_waits_for_runs() {
 }
 
 #[test]
-fn two_write_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+fn four_make_a_cache_and_write_at_once() {
     let image = Digest::of(b"pixels");
-    std::thread::scope(|threads| {
-        for t in 0..4 {
-            let path = folder.path();
-            threads.spawn(move || {
-                let cache = Cache::open(path).unwrap();
-                for n in 0..50 {
-                    cache.keep_image(&image, b"png").unwrap();
-                    cache.keep_generation(&key(&format!("{t} {n}")), &made(image, 3));
-                }
-                assert!(cache.troubles().is_empty());
-            });
-        }
-    });
-    assert_eq!(Cache::open(folder.path()).unwrap().contents().unwrap().generations, 200);
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let together = std::sync::Barrier::new(4);
+        std::thread::scope(|threads| {
+            for t in 0..4 {
+                let (path, together) = (folder.path(), &together);
+                threads.spawn(move || {
+                    together.wait();
+                    let cache = Cache::open(path).unwrap();
+                    for n in 0..10 {
+                        cache.keep_image(&image, b"png").unwrap();
+                        cache.keep_generation(&key(&format!("{t} {n}")), &made(image, 3));
+                    }
+                    assert!(cache.troubles().is_empty(), "{:?}", cache.troubles());
+                });
+            }
+        });
+        assert_eq!(Cache::open(folder.path()).unwrap().contents().unwrap().generations, 40);
+    }
 }

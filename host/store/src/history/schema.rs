@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::HistoryError;
+use crate::database::Marks;
 use crate::run_folder::make_root;
 
 /// Version of the tables: how many migrations have been applied.
@@ -82,13 +83,11 @@ pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 
 /// The version of a file, which is not above `newest`; 0 for one that is empty. Changes nothing.
 fn version(connection: &Connection, path: &Path, newest: i64) -> Result<i64, HistoryError> {
-    let fail = |source| HistoryError::of(path, source);
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(fail);
-    let (application, found) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-    if application != APPLICATION {
-        let empty = application == 0 && found == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
-        return if empty { Ok(0) } else { Err(HistoryError::Foreign(path.to_owned())) };
+    let marks = Marks::read(connection).map_err(|source| HistoryError::of(path, source))?;
+    if marks.application != APPLICATION {
+        return if marks.is_new() { Ok(0) } else { Err(HistoryError::Foreign(path.to_owned())) };
     }
+    let found = marks.version;
     if found > newest {
         return Err(HistoryError::Newer { path: path.to_owned(), found });
     }

@@ -11,7 +11,7 @@ use super::environment::Environment;
 use super::inputs::{self, IMAGES, SIDE};
 use super::sample::{Samples, Side, interleave};
 use super::table::{Row, Target, Unit};
-use super::{cached, history, networks, page, plugins, shards, visual};
+use super::{cached, history, networks, page, plugins, rescore, shards, visual};
 use crate::step::Failure;
 
 /// Largest difference between a score of ours and the formula in Python.
@@ -43,6 +43,7 @@ pub(super) fn title(measurement: char) -> &'static str {
         'o' => "(o) pixel diff, against odiff",
         'u' => "(u) a history of 1,000,000 scores",
         'p' => "(p) ssim of the luma, against scikit-image",
+        'r' => "(r) scoring again, against decoding alone",
         's' => "(s) merging 16 shards of 1,000 cases",
         'w' => "(w) the HTML report of 1,000 cases",
         _ => "(e) a UNet of Stable Diffusion 1.5's size, against torch",
@@ -66,6 +67,7 @@ pub(super) fn measure(measurement: char, environment: &Environment<'_>, repeats:
         'o' => visual::pixel(environment, repeats),
         'u' => history::million(environment, repeats),
         'p' => visual::ssim(environment, repeats),
+        'r' => rescore::run(environment, repeats),
         's' => shards::merge(environment, repeats),
         'w' => page::measure(environment, repeats),
         'y' => cached::run(environment, repeats),

@@ -16,6 +16,7 @@ mod measurements;
 mod networks;
 mod page;
 mod plugins;
+mod rescore;
 mod sample;
 mod shards;
 mod table;
@@ -53,6 +54,7 @@ Measurements (all of them where none is named):
   n  from nothing to the first step of (e)'s UNet, start of the program included, against diffusers, two threads
   o  pixel diff of 1,000 pairs of PNG files of 512x512, decoding included, against odiff, two threads or processes
   p  ssim of the luma of those pairs, against scikit-image, one thread
+  r  scoring those files again after a plugin changed, against decoding them and nothing else, two threads
   u  `history --metric` and `history show` of 1,000,000 scores
   s  merging the recordings of 16 shards of 1,000 cases each
   w  the HTML report of those 1,000 files: its size, and how soon Chromium has opened it
@@ -121,13 +123,13 @@ fn parse(arguments: &[&str]) -> Result<Options, String> {
                 options.repeats = given.ok_or("--repeats needs a number of at least 1")?;
             }
             "--python" => options.python = Some((*value()?).to_owned()),
-            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "s" | "u"
-            | "w" | "y" => options.measurements.extend(word.chars()),
+            "a" | "b" | "c" | "d" | "e" | "f" | "g" | "h" | "i" | "k" | "l" | "m" | "n" | "o" | "p" | "r" | "s"
+            | "u" | "w" | "y" => options.measurements.extend(word.chars()),
             unknown => return Err(format!("bench takes no `{unknown}`")),
         }
     }
     if options.measurements.is_empty() {
-        options.measurements = "abcdefghiklmnopsuwy".chars().collect();
+        options.measurements = "abcdefghiklmnoprsuwy".chars().collect();
     }
     options.measurements.sort_unstable();
     options.measurements.dedup();
