@@ -284,6 +284,8 @@ type Values = [(String, Arc<DynValue>)];
 
 /// What of its weights a graph reads as sums.
 fn computed(name: &str, weights: &Weights, options: &SessionOptions) -> Result<Vec<(String, Arc<DynValue>)>> {
+    // Values are the runtime's: it has to be there before the first of them, and this may be the first network of the program.
+    environment::get(options.device)?;
     let values = weights.computed(options.threads * options.lanes.max(1))?.into_iter().map(|computed| {
         let Computed { name: value, dims, values } = computed;
         let tensor = ort::value::Tensor::from_array((dims, values)).map_err(|error| failed(name, error))?;

@@ -90,12 +90,17 @@ pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
     let mut rows: Vec<Row> = Vec::new();
     let mut everything = serde_json::Map::new();
     for measurement in &options.measurements {
-        steps.run(measurements::title(*measurement), || {
+        let measured = steps.run(measurements::title(*measurement), || {
             let measured = measurements::measure(*measurement, &environment, options.repeats)?;
             rows.extend(measured.rows);
             everything.insert(measurement.to_string(), measured.samples);
             Ok(())
-        })?;
+        });
+        if let Err(failure) = measured {
+            // What was measured until then took its time.
+            println!("{}", table::render(&rows));
+            return Err(failure);
+        }
     }
     println!("{}", table::render(&rows));
     let report = json!({
