@@ -223,6 +223,8 @@ pub(crate) struct ListArgs {
     /// For people, or the whole plan as JSON.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub(crate) message_format: Format,
+    #[command(flatten)]
+    pub(crate) compared: baseline::Compared,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

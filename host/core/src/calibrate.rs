@@ -4,21 +4,19 @@
 //! - Noise: the same images made again, with other threads and in another order, should have the same scores. Where they have not,
 //!   the spread of a test's mean over repeats is a margin below which nothing is a change.
 //! - Modes: scores that jump between two values are two code paths and not noise ([`crate::stats::modes`]).
-//! - Controls: a black frame, noise, and the prompts of other images. A metric that does not score them worse than the real ones
-//!   cannot gate here, whatever its threshold.
+//! - Controls: a black frame, noise, and the prompts of other images. A metric that does not score each of them worse than the real
+//!   ones cannot gate here, whatever its threshold: a model that makes nothing else would pass (`control.rs`).
+
+mod control;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::{Bound, Variance};
 use crate::metric::Direction;
-use crate::stats::{self, ByPrompt, LEVEL, deviation, mean, sign_flip, student};
+use crate::stats::{self, ByPrompt, LEVEL, deviation, mean, student};
 
-/// The share of prompts that a control has to be worse in.
-const WORSE_IN: f64 = 0.9;
-
-/// How sure it has to be that a control is worse.
-const SIGNIFICANT: f64 = 0.05;
+pub use control::{Control, ControlKind, ControlOutcome, blind, can_gate, cannot_gate, control, side};
 
 /// What repeats say of one metric of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,45 +80,6 @@ pub struct TwoModes {
     pub share_low: f64,
 }
 
-/// Images that are no good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ControlKind {
-    /// Every pixel black.
-    Black,
-    /// Every pixel random.
-    Noise,
-    /// The right images under the prompts of others.
-    ShuffledPrompts,
-}
-
-/// What a metric makes of a control.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Control {
-    /// Which.
-    pub kind: ControlKind,
-    /// Mean of the control's scores.
-    pub mean: f64,
-    /// Mean of the real images' scores, of the same cases.
-    pub real: f64,
-    /// What follows.
-    pub outcome: ControlOutcome,
-}
-
-/// Whether a metric tells a control from the real images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ControlOutcome {
-    /// It does: the control is worse for nine prompts out of ten, and not by chance.
-    Separated,
-    /// It does not.
-    NotSeparated,
-    /// There are too few prompts to say.
-    TooFew,
-    /// The metric does not look at what this control changes.
-    NotApplicable,
-}
-
 /// Tolerances that follow from what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Proposed {
@@ -169,60 +128,11 @@ impl Calibration {
         }
     }
 
-    /// Whether it can gate here: it tells at least one control from the real images, and other prompts too where it looks at them.
-    /// `None` where no control could say.
+    /// Whether it can gate here: [`can_gate`].
     #[must_use]
     pub fn can_gate(&self) -> Option<bool> {
         can_gate(&self.controls)
     }
-}
-
-/// [`Calibration::can_gate`].
-#[must_use]
-pub fn can_gate(controls: &[Control]) -> Option<bool> {
-    let said = |outcome| controls.iter().any(|control| control.outcome == outcome);
-    let blind_to_prompts = controls
-        .iter()
-        .any(|control| control.kind == ControlKind::ShuffledPrompts && control.outcome == ControlOutcome::NotSeparated);
-    if blind_to_prompts {
-        Some(false)
-    } else if said(ControlOutcome::Separated) {
-        Some(true)
-    } else {
-        said(ControlOutcome::NotSeparated).then_some(false)
-    }
-}
-
-/// Compares the scores of a control with those of the real images: pairs of `(prompt id, control, real)`.
-#[must_use]
-pub fn control(kind: ControlKind, direction: Direction, scores: &[(&str, f64, f64)]) -> Control {
-    let loss = ByPrompt::of(scores.iter().map(|(prompt, control, real)| (*prompt, control - real))).means();
-    let mean_of = |pick: fn(&(&str, f64, f64)) -> f64| mean(&scores.iter().map(pick).collect::<Vec<_>>());
-    let minus = |values: &[f64]| values.iter().map(|value| -value).collect::<Vec<_>>();
-    let separated = |loss: &[f64], level: f64| {
-        let worse = loss.iter().filter(|loss| **loss < 0.0).count() as f64;
-        worse >= WORSE_IN * loss.len() as f64 && sign_flip(loss) < level
-    };
-    let outcome = if scores.iter().all(|(_, control, real)| control == real) && kind == ControlKind::ShuffledPrompts {
-        ControlOutcome::NotApplicable
-    } else {
-        let (level, found) = match direction {
-            Direction::HigherIsBetter => (SIGNIFICANT, separated(&loss, SIGNIFICANT)),
-            Direction::LowerIsBetter => (SIGNIFICANT, separated(&minus(&loss), SIGNIFICANT)),
-            Direction::Neither => {
-                let level = SIGNIFICANT / 2.0;
-                (level, separated(&loss, level) || separated(&minus(&loss), level))
-            }
-        };
-        if found {
-            ControlOutcome::Separated
-        } else if loss.len() < stats::fewest_for(level) {
-            ControlOutcome::TooFew
-        } else {
-            ControlOutcome::NotSeparated
-        }
-    };
-    Control { kind, mean: mean_of(|score| score.1), real: mean_of(|score| score.2), outcome }
 }
 
 fn noise(cases: &[(&str, &str)], by_case: &[Vec<f64>], means: &[f64]) -> Noise {
@@ -327,31 +237,5 @@ mod tests {
         assert_eq!(found.noise.jumping, ["b1"]);
         let modes = found.noise.modes.unwrap();
         assert!((modes.high - modes.low - 0.4 / 6.0).abs() < 1e-9 && modes.share_low == 0.5, "{modes:?}");
-    }
-
-    #[test]
-    fn a_metric_that_cannot_tell_a_control_cannot_gate() {
-        let prompts: Vec<String> = (0..8).map(|i| format!("p{i}")).collect();
-        let scores = |control: f64| -> Vec<(&str, f64, f64)> {
-            prompts.iter().enumerate().map(|(i, id)| (id.as_str(), control, 0.5 + 0.01 * i as f64)).collect()
-        };
-        let outcome = |kind, direction, value| control(kind, direction, &scores(value)).outcome;
-        use ControlKind::{Black, ShuffledPrompts};
-        assert_eq!(outcome(Black, Direction::HigherIsBetter, 0.1), ControlOutcome::Separated);
-        assert_eq!(outcome(Black, Direction::LowerIsBetter, 0.1), ControlOutcome::NotSeparated, "black is better");
-        assert_eq!(outcome(Black, Direction::Neither, 0.1), ControlOutcome::Separated);
-        assert_eq!(outcome(Black, Direction::HigherIsBetter, 0.53), ControlOutcome::NotSeparated);
-        let few = control(Black, Direction::HigherIsBetter, &scores(0.1)[..3]);
-        assert_eq!(few.outcome, ControlOutcome::TooFew);
-        let same: Vec<_> = scores(0.0).into_iter().map(|(id, _, real)| (id, real, real)).collect();
-        let unread = control(ShuffledPrompts, Direction::HigherIsBetter, &same);
-        assert_eq!(unread.outcome, ControlOutcome::NotApplicable);
-
-        let black = |value| control(Black, Direction::HigherIsBetter, &scores(value));
-        let shuffled = |value| control(ShuffledPrompts, Direction::HigherIsBetter, &scores(value));
-        assert_eq!(can_gate(&[black(0.1), unread.clone()]), Some(true));
-        assert_eq!(can_gate(&[black(0.1), shuffled(0.53)]), Some(false), "reads prompts, and any prompt will do");
-        assert_eq!(can_gate(&[black(0.9), unread.clone()]), Some(false));
-        assert_eq!((can_gate(&[few]), can_gate(&[unread]), can_gate(&[])), (None, None, None));
     }
 }

@@ -9,10 +9,12 @@
 //! | `result.rs` | what is said of a gate, and what the scores prove |
 //! | `statistic.rs` | the number that a plain threshold is about |
 //! | `judge.rs` | tests and suites: from scores to verdicts |
+//! | `pairs.rs` | scores beside those of a baseline |
 //! | `interval.rs` | gates that are held against an interval over prompts |
 
 mod interval;
 mod judge;
+mod pairs;
 mod result;
 mod statistic;
 
@@ -22,8 +24,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::Verdict;
 use crate::suite::Span;
 
-pub use judge::{Against, CaseOf, Judged, MetricScores, TestScores, judge, judge_suite, no_baseline};
-pub use result::{Decision, Evidence, GateResult, Rule, Variance};
+pub use judge::{Against, CaseOf, Judged, MetricScores, TestScores, judge, judge_suite};
+pub use pairs::no_baseline;
+pub use result::{Decision, Evidence, GateResult, Rule, Unpaired, Variance};
 pub use statistic::{NotAStatistic, Statistic};
 
 /// What the scores of one metric over one test must satisfy.

@@ -119,6 +119,17 @@ pub struct Difference {
     pub is: Option<String>,
 }
 
+impl Difference {
+    /// The name of the input as people say it: `steps` for `settings/steps`, `negative prompt` for `negative`.
+    #[must_use]
+    pub fn named(&self) -> &str {
+        match self.input.as_str() {
+            "negative" => "negative prompt",
+            other => other.strip_prefix("settings/").unwrap_or(other),
+        }
+    }
+}
+
 impl Inputs {
     /// None so far.
     #[must_use]

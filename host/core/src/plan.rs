@@ -57,6 +57,10 @@ pub struct TestPlan {
     pub reference: Option<Reference>,
     /// Name of the baseline that it is compared with.
     pub baseline: Option<String>,
+    /// Keys of settings that may be others than when the baseline was saved.
+    pub under_test: Vec<String>,
+    /// Whether its gates are refused where their metric cannot tell images that are no good.
+    pub controls: bool,
     /// How its images are compared, where it is a visual regression test.
     pub visual: Option<Visual>,
     /// What its scores must satisfy.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::key::Difference;
 use crate::metric::Detail;
 
 /// How closely an image is compared, the strictest first.
@@ -181,6 +182,9 @@ pub struct Comparison {
     /// Something that a person should know: that the baseline has images of other environments only, say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What of the case's question is not as it was when the baseline's image was accepted: then another image is no surprise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Difference>,
     /// The baseline's image; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ComparedImage>,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use difftest_core::calibrate::{Calibration, Control, ControlKind, ControlOutcome};
+use difftest_core::calibrate::{Calibration, Control, ControlKind, ControlOutcome, blind, cannot_gate};
 use difftest_core::event::ErrorInfo;
 use difftest_core::gate::Bound;
 use difftest_core::metric::Direction;
@@ -126,10 +126,8 @@ impl SuiteCalibration {
                     writeln!(out, "    {}: {}", kind(control.kind), told(control.outcome, control.mean, control.real));
             }
             if found.can_gate() == Some(false) {
-                let _ = writeln!(
-                    out,
-                    "    {red}this metric cannot gate here{red:#}: images that are no good score as well"
-                );
+                let told = blind(&found.controls).map(cannot_gate).unwrap_or_default();
+                let _ = writeln!(out, "    {red}this metric cannot gate here{red:#}: {told}");
             }
         }
         for error in &self.errors {
@@ -213,6 +211,7 @@ fn told(outcome: ControlOutcome, mean: f64, real: f64) -> String {
     let scores = format!("mean {} against {}", score(mean), score(real));
     match outcome {
         ControlOutcome::Separated => format!("told apart, {scores}"),
+        ControlOutcome::Better => format!("taken for BETTER, {scores}"),
         ControlOutcome::NotSeparated => format!("NOT told apart, {scores}"),
         ControlOutcome::TooFew => format!("too few prompts to say, {scores}"),
         ControlOutcome::NotApplicable => "not looked at by this metric".to_owned(),

@@ -6,7 +6,7 @@ use difftest_core::event::{
 };
 use difftest_core::gate::{Bound, Check, Decision, Evidence, Gate, GateResult, OnInconclusive, Rule, Statistic, judge};
 use difftest_core::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
-use difftest_core::key::Action;
+use difftest_core::key::{Action, Difference};
 use difftest_core::metric::{
     Detail, Direction, MetricError, MetricInfo, MetricKind, MetricSource, PluginId, ReproducibilityClass, Score,
 };
@@ -305,6 +305,11 @@ pub(crate) fn evidence() -> Vec<Event> {
         standing,
         folder: "baselines/v1.0".into(),
         note: None,
+        asked: (standing == Standing::Changed).then(|| Difference {
+            input: "settings/steps".to_owned(),
+            was: Some("20".to_owned()),
+            is: None,
+        }),
         details: Vec::new(),
         baseline: "v1.0".to_owned(),
         expected: (standing != Standing::New).then(|| ComparedImage {
@@ -359,6 +364,7 @@ pub(crate) fn evidence() -> Vec<Event> {
             prompts_needed: Some(7),
             variance: None,
             lost: vec![("p1".to_owned(), -0.011), ("p0".to_owned(), -0.002)],
+            unpaired: Vec::new(),
             notes: vec!["two-sided 5 % is out of reach with fewer than 6 prompts".to_owned()],
         }),
     }];

@@ -2,6 +2,8 @@
 //!
 //! Everything here is text without markup and without control characters. Who writes a format escapes it for that format.
 
+use std::collections::BTreeMap;
+
 use difftest_core::event::Verdict;
 use difftest_core::gate::{Evidence, Rule};
 use difftest_core::metric::MetricKind;
@@ -52,9 +54,22 @@ fn probability(evidence: &Evidence) -> String {
     }
 }
 
-/// How an image stands to its baseline: `changed: ssim 0.912 < 0.950, pixel 0.031 > 0.010`.
+/// How an image stands to its baseline: `changed: ssim 0.912 < 0.950, pixel 0.031 > 0.010`, and what of its question changed since:
+/// `; the prompt changed since the baseline was saved`.
 #[must_use]
 pub fn comparison(comparison: &Comparison) -> String {
+    let asked = asked(comparison).map(|asked| format!("; {asked}")).unwrap_or_default();
+    format!("{}{asked}", standing(comparison))
+}
+
+/// `the prompt changed since the baseline was saved`; `None` where the case asks what it asked then.
+#[must_use]
+pub fn asked(comparison: &Comparison) -> Option<String> {
+    let change = comparison.asked.as_ref()?;
+    Some(format!("the {} changed since the baseline was saved", safe(change.named())))
+}
+
+fn standing(comparison: &Comparison) -> String {
     match comparison.standing {
         Standing::Same => "as its baseline".to_owned(),
         Standing::New => format!("new: baseline {} has no image of it", safe(&comparison.baseline)),
@@ -133,6 +148,7 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
     if changed > 0 {
         lines.push(format!("{} changed against the baseline", count(changed, "image")));
     }
+    lines.extend(asked_otherwise(suite.cases_of(test)));
     if new > 0 {
         lines.push(format!("{} without a baseline", count(new, "image")));
     }
@@ -150,6 +166,21 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
         lines.push("cut short before all of its cases were done".to_owned());
     }
     lines
+}
+
+/// `2 images are compared with one that was asked for otherwise: the prompt changed since the baseline was saved`, for each part of
+/// a question that changed.
+#[must_use]
+pub fn asked_otherwise<'r>(cases: impl Iterator<Item = &'r CaseResult>) -> Vec<String> {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for asked in cases.filter_map(|case| asked(case.comparison.as_ref()?)) {
+        *found.entry(asked).or_default() += 1;
+    }
+    let line = |(asked, images)| {
+        let be = if images == 1 { "is" } else { "are" };
+        format!("{} {be} compared with what was asked for otherwise: {asked}", count(images, "image"))
+    };
+    found.into_iter().map(line).collect()
 }
 
 /// What to do next about a test that did not pass.

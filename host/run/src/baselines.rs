@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use difftest_core::baseline::{Baseline, BaselineScore};
+use difftest_core::baseline::{Baseline, BaselineScore, Question};
 use difftest_core::event::ErrorInfo;
 use difftest_core::key::Inputs;
 use difftest_core::metric::{AnyMetric, Item, Metric, MetricError, MetricKind};
@@ -59,7 +59,8 @@ pub(crate) fn inputs(suite: &SuiteRun, environment: &str, baselines: &Baselines)
     suite.plan.tests.iter().map(of_test).collect()
 }
 
-/// The baselines of a suite's tests as one, and why tests that need one have none.
+/// The baselines of a suite's tests as one, and why tests that need one have none. Cases that ask something else now than when they
+/// were accepted are no part of it.
 pub(crate) fn open(
     plan: &SuitePlan,
     environment: &str,
@@ -113,11 +114,16 @@ pub(crate) fn open(
             }
         }
     }
+    if let Some(whole) = &mut whole {
+        let question = |case: &Case| Question::of(&case.prompt, case.seed, &case.settings);
+        let under_test = |case: &Case| plan.tests[case.test].under_test.as_slice();
+        whole.ask(plan.cases.iter().map(|case| (case.id.as_str(), question(case), under_test(case))));
+    }
     (whole, errors)
 }
 
 /// The baseline that the gates of a test compare with: `--baseline`, or the suite's.
-fn name<'a>(test: &'a TestPlan, baselines: &'a Baselines) -> Option<&'a str> {
+pub(crate) fn name<'a>(test: &'a TestPlan, baselines: &'a Baselines) -> Option<&'a str> {
     baselines.named.as_deref().or(test.baseline.as_deref())
 }
 

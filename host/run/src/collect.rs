@@ -1,6 +1,6 @@
 //! Puts the stages' messages in order, counts what each case still lacks, and judges a test when its last case is done and its
 //! images as a set are scored. Tests with a statistical gate are judged together, when nothing of the suite is left to do: how sure
-//! one of them has to be depends on how many there are.
+//! one of them has to be depends on how many there are. So are tests with controls, which are measured then.
 
 use difftest_core::event::{ErrorInfo, Event, ImageRecord, Outcome, Verdict};
 use difftest_core::gate::{Against, CaseOf, Judged, MetricScores, TestScores, judge_suite};
@@ -52,7 +52,7 @@ struct CaseState {
     early: Vec<Event>,
     /// Value by metric; `None` where there is none.
     values: Vec<Option<f64>>,
-    /// Kept for set metrics.
+    /// Kept for set metrics and controls.
     image: Option<ImageRecord>,
 }
 
@@ -122,7 +122,8 @@ impl<'a> Collector<'a> {
                         true
                     }
                     Outcome::Ok(image) => {
-                        self.cases[case].image = (self.tests[of].sets_waiting > 0).then(|| image.clone());
+                        let wanted = self.tests[of].sets_waiting > 0 || self.plan.tests[of].controls;
+                        self.cases[case].image = wanted.then(|| image.clone());
                         false
                     }
                 };
@@ -169,13 +170,33 @@ impl<'a> Collector<'a> {
         Ok(!empty.is_empty())
     }
 
+    /// Whether a test is done but for its verdict.
+    pub(crate) fn is_complete(&self, test: usize) -> bool {
+        let state = &self.tests[test];
+        !state.judged && state.unfinished == 0 && state.sets_waiting == 0
+    }
+
+    /// The image of a case, where its test has set metrics or controls to look at it.
+    pub(crate) fn image(&self, case: usize) -> Option<&ImageRecord> {
+        self.cases[case].image.as_ref()
+    }
+
+    /// What a metric of its test said of a case.
+    pub(crate) fn value(&self, case: usize, metric: usize) -> Option<f64> {
+        *self.cases[case].values.get(metric)?
+    }
+
+    /// Keeps a test that is not judged yet from a verdict.
+    pub(crate) fn refuse(&mut self, test: usize, errors: Vec<ErrorInfo>) {
+        self.tests[test].errors.extend(errors);
+    }
+
     /// Judges every test that is not yet: those without cases, those that were cut short, and together those with a statistical gate.
     pub(crate) fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
         let open = |collector: &Self, test: usize| !collector.tests[test].judged;
         let (mut together, mut alone) = (Vec::new(), Vec::new());
         for test in (0..self.tests.len()).filter(|&test| open(self, test)) {
-            let complete = self.tests[test].unfinished == 0 && self.tests[test].sets_waiting == 0;
-            if complete && self.is_statistical(test) { together.push(test) } else { alone.push(test) }
+            if self.is_complete(test) && self.is_judged_late(test) { together.push(test) } else { alone.push(test) }
         }
         let mut verdicts = self.verdicts(&together).into_iter();
         for test in 0..self.tests.len() {
@@ -190,13 +211,15 @@ impl<'a> Collector<'a> {
         self.fatal.take().map_or(Ok(()), Err)
     }
 
-    fn is_statistical(&self, test: usize) -> bool {
-        self.plan.tests[test].gates.iter().any(|gate| gate.check.is_statistical())
+    /// Whether its verdict waits for all cases of the suite: for the number of statistical gates, or for its controls.
+    fn is_judged_late(&self, test: usize) -> bool {
+        let plan = &self.plan.tests[test];
+        plan.controls || plan.gates.iter().any(|gate| gate.check.is_statistical())
     }
 
     /// A test that is done: judged now, or with the others at the end.
     fn done(&mut self, test: usize, sink: &mut Sink<'_>) -> Result<Next, ErrorInfo> {
-        if self.is_statistical(test) { Ok(Next::Nothing) } else { self.judge(test, sink).map(Next::Judged) }
+        if self.is_judged_late(test) { Ok(Next::Nothing) } else { self.judge(test, sink).map(Next::Judged) }
     }
 
     fn score(&mut self, case: usize, event: Event, sink: &mut Sink<'_>) -> Result<(), ErrorInfo> {
@@ -236,8 +259,8 @@ impl<'a> Collector<'a> {
         if self.tests[test].sets_waiting == 0 {
             return self.done(test, sink);
         }
-        let of_test = self.plan.cases.iter().zip(&mut self.cases).filter(|(case, _)| case.test == test);
-        let images: Vec<Option<ImageRecord>> = of_test.map(|(_, state)| state.image.take()).collect();
+        let of_test = self.plan.cases.iter().zip(&self.cases).filter(|(case, _)| case.test == test);
+        let images: Vec<Option<ImageRecord>> = of_test.map(|(_, state)| state.image.clone()).collect();
         let wanted = images.len();
         let images: Vec<ImageRecord> = images.into_iter().flatten().collect();
         if images.len() == wanted {

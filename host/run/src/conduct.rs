@@ -10,7 +10,7 @@ use difftest_core::digest::Digest;
 use difftest_core::event::{self, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
 use difftest_core::gate::{Against, OnInconclusive};
 use difftest_core::generate::GenerateError;
-use difftest_core::metric::MetricKind;
+use difftest_core::metric::{AnyMetric, MetricError, MetricKind};
 use difftest_core::plan::SuitePlan;
 use difftest_core::suite::ModelSpec;
 use difftest_diffusion::declared::DeclaredModels;
@@ -19,6 +19,7 @@ use difftest_store::run_folder::{self, RunFolder};
 use crate::baselines;
 use crate::cancel::Cancel;
 use crate::collect::{Collector, Next, Sink, from_metric};
+use crate::controls;
 use crate::describe;
 use crate::evidence::{CaseEvidence, Force, Keeper};
 use crate::load::{self, Loaded, Loader};
@@ -361,6 +362,31 @@ fn run_suite(
             }
         }
     });
+    for (test, planned) in plan.tests.iter().enumerate().filter(|(_, planned)| planned.controls) {
+        if outcome.is_err() || !collector.is_complete(test) || !cancel.may_continue() {
+            continue;
+        }
+        let reals = controls::reals(plan, test, |case| collector.image(case));
+        let refused = controls::refused(planned, |metric| {
+            let compares = planned.metrics[metric].1.kind == MetricKind::Pair;
+            let subject = controls::Subject {
+                plan,
+                reference: references[test].as_ref().filter(|_| compares),
+                kept: (options.force == Force::Nothing).then_some((&score_keys[test][metric], &keeper)),
+            };
+            let slot = &metrics[test][metric];
+            let loaded = || match slot.get(|| load(test, metric))? {
+                AnyMetric::Each(metric) => Ok(metric),
+                AnyMetric::Set(_) => Err(MetricError {
+                    kind: "internal".into(),
+                    message: "it looks at sets now".into(),
+                    hint: Some("run again: its plugin was replaced meanwhile".into()),
+                }),
+            };
+            pool.install(|| subject.scores(&loaded, &reals, &|case| collector.value(case, metric)))
+        });
+        collector.refuse(test, refused);
+    }
     keeper.touch(&evidence);
     keeper.troubles().into_iter().try_for_each(&mut *sink)?;
     let ended = collector.end(sink).and_then(|()| sink(Event::SuiteFinished { suite: plan.suite.clone() }));

@@ -20,6 +20,7 @@
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
 //! | [`baselines`] | what gates on a baseline compare with, scored again where metrics are others now |
+//! | [`lacking`] | tests that have none, known before the first image |
 //! | [`visual`] | an image beside the one that was accepted for its case |
 //! | [`controls`] | images that are no good, to see whether a metric can tell |
 //! | `sets` | a thread for each test whose images are all there |
@@ -41,6 +42,7 @@ pub mod controls;
 mod describe;
 pub mod evidence;
 mod found;
+pub mod lacking;
 pub mod load;
 pub mod merge;
 mod references;

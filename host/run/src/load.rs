@@ -171,6 +171,11 @@ impl<'a> Loader<'a> {
         Ok((evidence, generator))
     }
 
+    /// The class of environments that a suite runs in. Its model's configs are read, and nothing is loaded.
+    pub(crate) fn environment(&self, suite: &SuiteRun) -> Result<String, ErrorInfo> {
+        Ok(self.generator(&suite.plan, &suite.folder)?.info().environment_class())
+    }
+
     fn examine(
         &self,
         suite: &SuiteRun,

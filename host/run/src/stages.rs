@@ -260,7 +260,7 @@ impl Stages<'_> {
             let (work, path) = (Arc::clone(&work), &self.image_paths[case]);
             pool.spawn(move |_| {
                 let began = Instant::now();
-                let outcome = comparer.compare(&plan.id, &work.image, path);
+                let outcome = comparer.compare(plan, &work.image, path);
                 let seconds = began.elapsed().as_secs_f64();
                 drop(messages.send(Message::Event(Event::Compared { case, outcome, seconds })));
                 drop(work);

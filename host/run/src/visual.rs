@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use difftest_core::baseline::Question;
 use difftest_core::event::{ErrorInfo, Outcome};
 use difftest_core::image::Image;
 use difftest_core::metric::Detail;
 use difftest_core::model::{Embedder, Models as _};
-use difftest_core::plan::SuitePlan;
+use difftest_core::plan::{self, SuitePlan};
 use difftest_core::visual::{ComparedImage, Comparison, Standing, Tier, TierResult, Tolerances};
 use difftest_metrics::encode;
 use difftest_metrics::visual::picture::{diff_image, heat_map};
@@ -54,6 +55,8 @@ pub(crate) struct Comparer {
     /// `None` where there is nothing for this environment.
     accepted: Option<Arc<Accepted>>,
     note: Option<String>,
+    /// Settings that may be others than they were.
+    under_test: Vec<String>,
     /// CLIP, where a tier asks it.
     embedder: Option<Arc<dyn Embedder>>,
 }
@@ -90,7 +93,8 @@ pub(crate) fn open(
                 })?),
                 false => None,
             };
-            Ok(Comparer { tolerances: visual.tolerances.clone(), folder, accepted, note, embedder })
+            let (tolerances, under_test) = (visual.tolerances.clone(), test.under_test.clone());
+            Ok(Comparer { tolerances, folder, accepted, note, under_test, embedder })
         });
         comparers.push(comparer.map_err(|error| errors.push((index, error))).ok());
     }
@@ -99,13 +103,23 @@ pub(crate) fn open(
 
 impl Comparer {
     /// Compares the image of the case `id`. Pictures of where it differs go beside `image_path`.
-    pub(crate) fn compare(&self, id: &str, image: &Image, image_path: &Path) -> Outcome<Comparison, ErrorInfo> {
+    pub(crate) fn compare(
+        &self,
+        plan: &plan::Case,
+        image: &Image,
+        image_path: &Path,
+    ) -> Outcome<Comparison, ErrorInfo> {
+        let id = plan.id.as_str();
         let found = self.accepted.as_ref().and_then(|accepted| Some((accepted, accepted.manifest().cases.get(id)?)));
         let Some((accepted, case)) = found else {
             return Outcome::Ok(self.comparison(Standing::New, None, Vec::new()));
         };
         match self.beside(accepted, case, id, image, image_path) {
-            Ok(comparison) => Outcome::Ok(comparison),
+            Ok(comparison) => {
+                let now = Question::of(&plan.prompt, plan.seed, &plan.settings);
+                let asked = now.change_since(&case.question(), &self.under_test);
+                Outcome::Ok(Comparison { asked, ..comparison })
+            }
             Err(error) => Outcome::Error(error),
         }
     }
@@ -156,6 +170,7 @@ impl Comparer {
             baseline: self.folder.name().to_owned(),
             folder: self.folder.path().to_owned(),
             note: self.note.clone(),
+            asked: None,
             expected,
             tiers,
             details: Vec::new(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
+use difftest_run::baselines::Baselines;
 
 use super::{DEFAULT_TEST_DIR, Format};
 
@@ -42,16 +43,32 @@ pub(crate) struct OnCi {
     pub(crate) allow_ci: bool,
 }
 
-/// What a run is compared with.
+/// Which baselines a run is compared with: what is judged depends on it.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Baseline")]
-pub(crate) struct Against {
+pub(crate) struct Compared {
     /// Baseline to compare with, instead of the suite's.
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
     pub(crate) root: Root,
-    /// Accept images of visual regression tests that have no baseline yet; with `all`, changed ones too. Not on CI.
+}
+
+impl Compared {
+    /// As a run takes it.
+    pub(crate) fn baselines(&self) -> Baselines {
+        Baselines { root: self.root.baselines.clone(), named: self.baseline.clone() }
+    }
+}
+
+/// What a run is compared with.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Baseline")]
+pub(crate) struct Against {
+    #[command(flatten)]
+    pub(crate) compared: Compared,
+    /// Accept images of visual regression tests that have no baseline yet, and make baselines that gates compare with and that are not
+    /// there; with `all`, accept changed images too. Not on CI.
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "new")]
     pub(crate) update: Option<Update>,
     #[command(flatten)]
@@ -96,7 +113,8 @@ Only tests that passed are taken, and tests that failed for want of a baseline a
 Examples:
   difftest run quickstart && difftest baseline save --model v1.0
   difftest baseline save v1.1 --run 20261121-093000-4f1c2a
-  difftest run quickstart --baseline v1.0        compares with it";
+  difftest run quickstart --baseline v1.0        compares with it
+  difftest run gated --update                    makes the baseline that its gates compare with, where it is not there";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {

@@ -61,6 +61,8 @@ pub(crate) struct ExplainArgs {
     /// For people, or as JSON.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub(crate) message_format: Format,
+    #[command(flatten)]
+    pub(crate) compared: super::baseline::Compared,
 }
 
 /// A [`Selection`] without names of suites.

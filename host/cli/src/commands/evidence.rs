@@ -9,6 +9,7 @@ use difftest_core::generate::Generator;
 use difftest_diffusion::pipeline::Options;
 use difftest_plugin::Registry;
 use difftest_report::list::{CaseWork, SuiteWork};
+use difftest_run::baselines::Baselines;
 use difftest_run::conduct::{LogRelay, SuiteRun};
 use difftest_run::evidence::{CaseEvidence, Evidence, Force};
 use difftest_run::load::Loader;
@@ -81,9 +82,10 @@ pub(crate) fn examine(
     registry: &Registry,
     engine: &Options,
     cache: Option<&Arc<Cache>>,
+    compared: Baselines,
 ) -> Vec<Known> {
     let logs = LogRelay::default();
-    let loader = Loader::new(registry, &logs, *engine, 1).with_cache(cache.cloned());
+    let loader = Loader::new(registry, &logs, *engine, 1).with_cache(cache.cloned()).comparing(compared);
     suites.iter().map(|suite| loader.evidence(suite, Force::Nothing)).collect()
 }
 

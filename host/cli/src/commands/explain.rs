@@ -36,7 +36,14 @@ pub(crate) fn explain(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, CliError>
         Some(cache) => cache,
         None => Arc::new(Cache::nothing(evidence::store())?),
     };
-    let known = evidence::examine(std::slice::from_ref(&suites[suite]), &registry, &engine, Some(&cache)).pop();
+    let known = evidence::examine(
+        std::slice::from_ref(&suites[suite]),
+        &registry,
+        &engine,
+        Some(&cache),
+        args.compared.baselines(),
+    )
+    .pop();
     let (found, _) = match known {
         Some(Ok(known)) => known,
         Some(Err(error)) => return Err(CliError::from(error)),

@@ -22,7 +22,7 @@ pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             .map(evidence::suite_run)
             .collect();
     let cache = evidence::look(ui)?;
-    let known = evidence::examine(&suites, &registry, &engine, cache.as_ref());
+    let known = evidence::examine(&suites, &registry, &engine, cache.as_ref(), args.compared.baselines());
     for (suite, error) in suites.iter().zip(&known).filter_map(|(suite, known)| Some((suite, known.as_ref().err()?))) {
         ui.note(&format!("{}: what work is needed cannot be told: {}", suite.plan.suite, error.message));
     }

@@ -13,7 +13,6 @@ use difftest_diffusion::session::{self, Device, Precision, UnknownPrecision};
 use difftest_report::html::HtmlOptions;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
-use difftest_run::baselines::Baselines;
 use difftest_run::cancel::Cancel;
 use difftest_run::conduct::{self, LogRelay, Options};
 use difftest_run::evidence::Force;
@@ -22,7 +21,6 @@ use difftest_store::atomic;
 use difftest_store::history::RunRecord;
 use difftest_store::run_folder::RunFolder;
 
-use crate::args::baseline::Against;
 use crate::args::{DEFAULT_TEST_DIR, RunArgs, Selection};
 use crate::commands::remote::session::Session;
 use crate::commands::{self, evidence, shard};
@@ -87,11 +85,13 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     PLANNING.store(false, Ordering::Relaxed);
     let plans = plans?;
     args.reports.check(&plans)?;
-    let (suites, share) = shard::divide(&args.sharding, commands::suite_runs(plans), ui)?;
+    let (mut suites, share) = shard::divide(&args.sharding, commands::suite_runs(plans), ui)?;
     let cache = if args.evidence.no_cache { None } else { Some(Arc::new(evidence::open()?)) };
     let loader = Loader::new(&registry, &logs, engine, jobs).keeping(&open.diffusion).with_cache(cache.clone());
-    let Against { baseline: named, root, .. } = &args.against;
-    let loader = loader.comparing(Baselines { root: root.baselines.clone(), named: named.clone() });
+    let loader = loader.comparing(args.against.compared.baselines());
+    // An hour of images must not end with the word that there was nothing to compare them with.
+    let making = update::make_or_refuse(&mut suites, &loader, &args.against, update, ui)?;
+    let suites = suites;
     let known = || {
         let known = suites.iter().filter_map(|suite| loader.evidence(suite, Force::Nothing).ok());
         known.map(|(evidence, _)| evidence).collect()
@@ -153,7 +153,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
         ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));
     }
-    let updated = update::accept(&results, update, ui).err();
+    let updated = update::accept(&results, update, &making, ui).err();
     let trouble = trouble.or(updated);
     commands::history::keep(&record, ui);
     // A recording that was asked for and is not there would be missed only at the merge.

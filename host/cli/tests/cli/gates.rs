@@ -123,6 +123,7 @@ fn calibrating_measures_noise_and_controls_and_proposes_tolerances() {
         "noise: 0: deterministic here, to the last bit",
         "prompts of other images: told apart",
         "noise: NOT told apart",
+        "this metric cannot gate here: ",
         "prompts of other images: not looked at by this metric",
         "gate = \"no_worse_than_baseline\", margin = 0.0 }",
     ] {
@@ -134,4 +135,26 @@ fn calibrating_measures_noise_and_controls_and_proposes_tolerances() {
     assert_eq!((&clip["metric"], &clip["images"], &clip["repeats"]), (&"clip_score".into(), &2.into(), &2.into()));
     assert_eq!(clip.pointer("/controls/0/outcome").unwrap(), "too-few");
     env.run(["calibrate", "suite", "-n", "1"]).exits(2);
+}
+
+#[test]
+fn a_gate_is_refused_where_its_metric_cannot_tell_black_or_noise() {
+    let env = TestEnv::new();
+    let gate = |gates: &str| {
+        let metrics = SUITE.replace("[\"clip_score\"]", "[\"clip_score\", \"image-stats/sharpness\"]");
+        metrics.replace("threshold = { clip_score = 0.0 }", &format!("controls = true\nthreshold = {{ {gates} }}"))
+    };
+    // CLIP tells black, noise and other prompts from the pictures, and the scores of the controls are kept.
+    let trusted = gate("clip_score = 0.0");
+    env.run_suite(&trusted, &[]).exits(0);
+    env.run_suite(&trusted, &["--diff"]).exits(0).says(&["8 reuse"]);
+    // Noise is sharper than any picture: a minimum lets it pass.
+    let sharp = gate("clip_score = 0.0, \"image-stats/sharpness\" = { min = 0.0001 }");
+    let refused = env.run_suite(&sharp, &["--output", "results.json"]).exits(2);
+    assert!(refused.stderr.contains("`image-stats/sharpness` cannot gate here: noise scored "), "{}", refused.stderr);
+    assert_eq!(env.results().pointer("/suites/0/tests/0/errors/0/kind"), Some(&"control".into()));
+    env.run_suite(&sharp.replace("controls = true", "controls = false"), &[]).exits(0);
+    // Too few prompts to know is not a pass either.
+    env.run_suite(&trusted, &["-k", "p0 or p1"]).exits(2).says(&["cannot be said: 2 prompts are too few"]);
+    env.run_suite(&trusted.replace("controls = true", "controls = 1"), &[]).exits(2).says(&["must be true or false"]);
 }

@@ -97,6 +97,7 @@ fn evidence(
         prompts_needed: deviation.zip(wanted).and_then(|(deviation, wanted)| prompts_needed(deviation, wanted)),
         variance: components.map(|found| Variance { prompt: found.prompt, seed: found.seed }),
         lost: Vec::new(),
+        unpaired: Vec::new(),
         notes: notes.into_iter().collect(),
     }
 }

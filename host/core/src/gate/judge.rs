@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::interval::{Limit, adjust, lost, of_mean, of_share};
+use super::pairs::{self, Pairs};
 use super::{Bound, Check, Decision, Evidence, Gate, GateResult, Statistic};
 use crate::baseline::Baseline;
 use crate::event::{ErrorInfo, Verdict};
@@ -41,6 +42,13 @@ pub struct MetricScores {
     pub key: String,
 }
 
+impl MetricScores {
+    /// How many there are.
+    fn known(&self) -> usize {
+        self.values.iter().flatten().filter(|score| score.is_finite()).count()
+    }
+}
+
 /// What the gates on a baseline compare with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Against<'a> {
@@ -65,10 +73,11 @@ pub struct Judged {
 /// `tests`.
 ///
 /// - [`Verdict::Error`] when a gate's metric has no cases or misses a score (one that is not finite is missing), or when a gate on a
-///   baseline has none to compare with: what could not be computed is neither a pass nor a failure. Such a gate has no value and does
-///   not hold.
+///   baseline has nothing to compare with: what could not be computed is neither a pass nor a failure. Such a gate has no value and
+///   does not hold.
 /// - [`Verdict::Fail`] when a gate does not hold; for one that asks for proof, when that is proven.
-/// - [`Verdict::Inconclusive`] when a gate is neither shown to hold nor not to hold.
+/// - [`Verdict::Inconclusive`] when a gate is neither shown to hold nor not to hold, or when it would hold and fewer than half of its
+///   prompts ask what they asked when the baseline was saved.
 /// - [`Verdict::Pass`] otherwise; without gates the scores are reported, not judged.
 ///
 /// Only the metrics of gates are asked for: that another metric misses a score is for the caller to turn into an error.
@@ -83,13 +92,16 @@ pub fn judge_suite(tests: &[TestScores<'_>], against: &Against<'_>) -> Vec<Judge
                     if !errors.contains(&error) {
                         errors.push(error);
                     }
-                    gate.result(None, 0)
+                    gate.result(None, test.metrics.get(gate.metric.as_str()).map_or(0, MetricScores::known))
                 })
             });
             Judged { gates: gates.collect(), verdict: Verdict::Error, errors }
         })
         .collect();
     correct(&mut judged);
+    for (test, judged) in tests.iter().zip(&mut judged) {
+        judged.gates.iter_mut().for_each(|gate| pairs::enough(gate, test));
+    }
     for test in &mut judged {
         test.verdict = verdict(&test.gates);
     }
@@ -189,20 +201,23 @@ impl Gate {
             Check::Bound => self.result(self.of.of(&present), images),
             Check::Floor => self.weighed(of_mean(&by_prompt(&present), self.limit(), None), self.bound, images),
             Check::NoWorseThanBaseline { .. } | Check::Improved { .. } => {
-                let before = self.before(test, scores, against)?;
-                let differences: Vec<f64> = present.iter().zip(&before).map(|(now, before)| now - before).collect();
-                let differences = by_prompt(&differences);
+                let Pairs { prompts, now, before, unpaired } = self.pairs(test, &present, &scores.key, against)?;
+                let of = |values: &[f64]| ByPrompt::of(prompts.iter().copied().zip(values.iter().copied()));
+                let differences: Vec<f64> = now.iter().zip(&before).map(|(now, before)| now - before).collect();
+                let differences = of(&differences);
                 let wanted = match self.check {
                     Check::NoWorseThanBaseline { margin } => Some(margin),
                     _ => None,
                 };
                 let limit = self.limit();
-                let evidence = Evidence {
-                    baseline: Some(mean(&by_prompt(&before).means())),
+                let mut evidence = Evidence {
+                    baseline: Some(mean(&of(&before).means())),
                     lost: lost(&differences, limit.at_least),
                     ..of_mean(&differences, limit, wanted)
                 };
-                self.weighed(evidence, self.bound, images)
+                evidence.notes.extend(pairs::told(&unpaired));
+                evidence.unpaired = unpaired;
+                self.weighed(evidence, self.bound, now.len())
             }
             Check::Rate { share } => {
                 let passes = passes();
@@ -227,74 +242,4 @@ impl Gate {
             }
         })
     }
-
-    /// The baseline of a gate that needs one, if it may be compared with; `None` for a gate that needs none.
-    fn baseline<'a>(&self, against: &Against<'a>) -> Result<Option<&'a Baseline>, ErrorInfo> {
-        if !self.check.needs_baseline() {
-            return Ok(None);
-        }
-        let Some(baseline) = against.baseline else { return Err(no_baseline(&self.metric)) };
-        if baseline.info.environment != against.environment {
-            return Err(error(
-                "baseline-environment",
-                format!(
-                    "baseline `{}` was made in the environment {}, this run is in {}: their scores are not compared",
-                    baseline.info.name, baseline.info.environment, against.environment
-                ),
-                "save a baseline in this environment with `difftest baseline save`",
-            ));
-        }
-        Ok(Some(baseline))
-    }
-
-    /// The baseline's score of each case.
-    fn before(
-        &self,
-        test: &TestScores<'_>,
-        scores: &MetricScores,
-        against: &Against<'_>,
-    ) -> Result<Vec<f64>, ErrorInfo> {
-        let Some(baseline) = self.baseline(against)? else { return Err(no_baseline(&self.metric)) };
-        let name = &baseline.info.name;
-        let before: Vec<Option<f64>> =
-            test.cases.iter().map(|case| baseline.score(case.id, &self.metric, &scores.key)).collect();
-        let Some(missing) = before.iter().position(Option::is_none) else {
-            return Ok(before.into_iter().flatten().collect());
-        };
-        let count = before.iter().filter(|score| score.is_none()).count();
-        let case = test.cases[missing].id;
-        let known = baseline.cases.get(case);
-        let other_metric = known.is_some_and(|known| known.scores.contains_key(&self.metric));
-        Err(if other_metric {
-            error(
-                "baseline-metric",
-                format!(
-                    "baseline `{name}` has scores of another `{}`: its variant, models, plugin or config were others",
-                    self.metric
-                ),
-                "scores of different metrics are not comparable: save the baseline anew with `difftest baseline save`",
-            )
-        } else {
-            let what = if known.is_some() { format!("no score of `{}`", self.metric) } else { "nothing".to_owned() };
-            error(
-                "baseline-incomplete",
-                format!("baseline `{name}` has {what} for {count} of {} cases, such as {case}", test.cases.len()),
-                "both sides need the same prompts and seeds: save the baseline anew with `difftest baseline save`",
-            )
-        })
-    }
-}
-
-/// Why a gate on a baseline cannot be judged where the run has none.
-#[must_use]
-pub fn no_baseline(metric: &str) -> ErrorInfo {
-    error(
-        "no-baseline",
-        format!("a gate of `{metric}` compares with a baseline, and this run has none"),
-        "save one with `difftest baseline save` and name it: baseline = \"NAME\" in the suite, or --baseline NAME",
-    )
-}
-
-fn error(kind: &str, message: String, hint: &str) -> ErrorInfo {
-    ErrorInfo { kind: kind.to_owned(), message, hint: Some(hint.to_owned()), case: None }
 }

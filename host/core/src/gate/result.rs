@@ -111,6 +111,9 @@ pub struct Evidence {
     /// The prompts that lost most against the baseline, the worst first: id and change of the mean score.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<(String, f64)>,
+    /// Cases that are compared with nothing, because they ask something else now than when the baseline was saved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpaired: Vec<Unpaired>,
     /// What a person should know besides: what so few prompts cannot show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -136,6 +139,7 @@ impl Default for Evidence {
             prompts_needed: None,
             variance: None,
             lost: Vec::new(),
+            unpaired: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -152,6 +156,15 @@ pub struct Variance {
     pub prompt: f64,
     /// Between the seeds of a prompt.
     pub seed: f64,
+}
+
+/// A case that a gate on a baseline leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unpaired {
+    /// Its id.
+    pub case: String,
+    /// What of its question is another one: `prompt`, `negative prompt`, `seed`, `steps`, ...
+    pub changed: String,
 }
 
 /// What scores prove of a gate.

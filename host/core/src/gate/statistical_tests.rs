@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::baseline::{Baseline, BaselineCase, BaselineInfo, BaselineScore};
+use crate::baseline::{Baseline, BaselineCase, BaselineInfo, BaselineScore, Question};
 use crate::digest::Digest;
 use crate::stats::Random;
 
@@ -31,10 +31,12 @@ fn baseline(names: &[(String, String)], values: &[f64]) -> Baseline {
     let case = |((id, _), value): (&(String, String), &f64)| {
         let score = BaselineScore { value: *value, metric: "k".to_owned() };
         let scores = BTreeMap::from([("m".to_owned(), score)]);
-        (id.clone(), BaselineCase { path: "x.png".into(), image: Digest::of(b"x"), scores })
+        let question = Question::recorded(id, 1, None);
+        (id.clone(), BaselineCase { path: "x.png".into(), image: Digest::of(b"x"), scores, question })
     };
     let info = BaselineInfo { name: "v1".to_owned(), environment: "cpu".to_owned(), digest: Digest::of(b"v1") };
-    Baseline { info, cases: names.iter().zip(values).map(case).collect(), sets: BTreeMap::new() }
+    let cases = names.iter().zip(values).map(case).collect();
+    Baseline { info, cases, sets: BTreeMap::new(), changed: BTreeMap::new() }
 }
 
 fn gate(check: Check, min: Option<f64>, max: Option<f64>) -> Gate {
@@ -227,6 +229,48 @@ fn a_baseline_that_cannot_be_compared_with_is_an_error_with_its_name() {
     let mut other = whole.clone();
     other.cases.values_mut().flat_map(|case| case.scores.values_mut()).for_each(|score| score.metric = "l".to_owned());
     assert_eq!(judged(Some(&other), "cpu").kind, "baseline-metric");
+}
+
+#[test]
+fn a_case_that_asks_something_else_is_not_paired_and_is_named() {
+    let (names, before, gates) = (names(10), healthy(10, 9), [no_worse(0.0)]);
+    // The scores of the first prompts are far better, for the prompts are others.
+    let judged = |changed: usize, now: &[f64]| {
+        let mut baseline = baseline(&names, &before);
+        baseline.ask(names.iter().enumerate().map(|(case, (id, _))| {
+            let text = if case < changed * SEEDS { "another prompt" } else { id };
+            (id.as_str(), Question::recorded(text, 1, None), &[][..])
+        }));
+        let against = Against { baseline: Some(&baseline), environment: "cpu" };
+        judge_suite(&[scores_of(&gates, &names, now)], &against).pop().unwrap()
+    };
+    let mut now = before.clone();
+    now[..2 * SEEDS].iter_mut().for_each(|score| *score -= 0.5);
+    assert_eq!(judged(0, &now).verdict, Verdict::Inconclusive, "paired with what they are not the pair of");
+    let found = judged(2, &now);
+    let evidence = found.gates[0].evidence.as_ref().unwrap();
+    assert_eq!((found.verdict, evidence.prompts, found.gates[0].scores), (Verdict::Pass, 8, 16));
+    assert_eq!((evidence.upper, evidence.lost.len()), (Some(0.0), 0));
+    let of = |case: &Unpaired| (case.case.clone(), case.changed.clone());
+    assert_eq!(of(&evidence.unpaired[3]), ("s::t[p1,seed=1]".to_owned(), "prompt".to_owned()));
+    assert_eq!(
+        evidence.notes[0],
+        "prompt changed since the baseline was saved, so not paired: s::t[p0,seed=0], s::t[p0,seed=1], s::t[p1,seed=0] and 1 more"
+    );
+
+    assert_eq!(judged(5, &before).verdict, Verdict::Pass, "half of the prompts are enough");
+    let few = judged(6, &before);
+    let evidence = few.gates[0].evidence.as_ref().unwrap();
+    assert_eq!(
+        (few.verdict, few.gates[0].holds, evidence.decision),
+        (Verdict::Inconclusive, false, Decision::Inconclusive)
+    );
+    assert!(evidence.notes.last().unwrap().contains("4 of 10 prompts are paired"), "{:?}", evidence.notes);
+    // A loss that is proven stays proven.
+    assert_eq!(judged(5, &plus(&before, -0.5, 0.001)).verdict, Verdict::Fail);
+    let none = judged(10, &before);
+    assert_eq!((none.verdict, none.errors[0].kind.as_str()), (Verdict::Error, "baseline-question"));
+    assert!(none.errors[0].message.contains("prompt changed"), "{:?}", none.errors);
 }
 
 #[test]

@@ -101,6 +101,8 @@ impl Expansion<'_> {
             metrics,
             reference: test.reference.clone(),
             baseline: test.baseline.clone(),
+            under_test: test.under_test.clone(),
+            controls: test.controls,
             visual: test.visual.clone(),
             gates,
             refused,

@@ -200,7 +200,9 @@ fn suite(&(plan, digest): &Plan<'_>) -> FrozenSuite {
         .iter()
         .map(|test| FrozenTest {
             name: test.name.clone(),
-            whole: test.visual.is_some() || test.metrics.iter().any(|(_, info)| info.kind == MetricKind::Set),
+            whole: test.visual.is_some()
+                || test.controls
+                || test.metrics.iter().any(|(_, info)| info.kind == MetricKind::Set),
             metrics: test.metrics.iter().map(|(wanted, _)| (wanted.name.clone(), wanted.config.clone())).collect(),
             gates: test.gates.clone(),
             cases: Vec::new(),

@@ -5,7 +5,7 @@
 //! that did not divide the same plan in the same way.
 //!
 //! The unit that is divided is the case: one image. A test with a set metric is one unit, for its score is of all of its images
-//! together; so is a visual regression test, and a suite with gates on a baseline, which are judged where the baseline is. Every other
+//! together; so is a visual regression test, one with `controls`, and a suite with gates on a baseline, which are judged where the baseline is. Every other
 //! test may be split, and is then judged by the merge.
 //!
 //! | module | holds |

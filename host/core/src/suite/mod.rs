@@ -37,6 +37,10 @@
 //!                                   # { gate = "improved", margin = 0.0 }
 //!                                   # { gate = "rate", min = 0.2, share = 0.9 }
 //!                                   # { gate = "similar", min = 0.9, at_least = 8 }, also at_least = "90%"
+//! under_test = ["steps"]            # settings that may be others than the baseline's: what is compared. Cases with any other
+//!                                   # setting, prompt or seed than when the baseline was saved are not
+//! controls = true                   # false where not given: a gate is an error where its metric cannot tell black, noise or the
+//!                                   # prompts of other images from the real ones
 //! scheduler = "ddim"                # the model's own where not given; so are the rest
 //! steps = 25
 //! guidance = 5.0
@@ -202,6 +206,10 @@ pub struct Test {
     pub reference: Option<Reference>,
     /// Name of the baseline that it is compared with, of those that lie beside the suites; `--baseline` replaces it.
     pub baseline: Option<String>,
+    /// `under_test`: keys of settings that may be others than when the baseline was saved.
+    pub under_test: Vec<String>,
+    /// `controls`: whether its gates are refused where their metric cannot tell images that are no good.
+    pub controls: bool,
     /// How its images are compared with the baseline's, where it is a visual regression test.
     pub visual: Option<Visual>,
     /// Sampler settings.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::DeValue;
 
-use super::fields::{Fields, Item, Problems, config, images, list, string, table, unique, wrong_type};
+use super::fields::{Fields, Item, Problems, boolean, config, images, list, string, table, unique, wrong_type};
 use super::settings::{DEFAULT_SEEDS, KEYS, fill, read_seeds, read_settings, read_spans};
 use super::threshold::read_thresholds;
 use super::{MetricUse, ModelSpec, PromptSource, Reference, Span, SuiteError, Test, Threshold, prompts, visual};
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     pub(super) thresholds: Vec<Threshold>,
     pub(super) reference: Option<Reference>,
     pub(super) baseline: Option<String>,
+    pub(super) controls: Option<bool>,
+    pub(super) under_test: Option<Vec<String>>,
     pub(super) visual: visual::Written,
     pub(super) settings: Settings,
     pub(super) setting_spans: BTreeMap<&'static str, Span>,
@@ -27,7 +29,12 @@ pub(super) struct Shared {
 
 /// The keys of `[defaults]`.
 pub(super) fn shared_keys() -> Vec<&'static str> {
-    [&["seeds", "metrics", "threshold", "reference", "baseline"], visual::KEYS.as_slice(), KEYS.as_slice()].concat()
+    [
+        &["seeds", "metrics", "threshold", "reference", "baseline", "controls", "under_test"],
+        visual::KEYS.as_slice(),
+        KEYS.as_slice(),
+    ]
+    .concat()
 }
 
 pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Shared {
@@ -37,6 +44,8 @@ pub(super) fn read_shared(fields: &Fields<'_>, problems: &mut Problems) -> Share
         thresholds: fields.get("threshold").and_then(|item| read_thresholds(item, problems)).unwrap_or_default(),
         reference: fields.get("reference").and_then(|item| read_reference(item, problems)),
         baseline: fields.get("baseline").and_then(|item| read_baseline(item, problems)),
+        controls: fields.get("controls").and_then(|item| boolean(item, "controls", problems)),
+        under_test: fields.get("under_test").map(|item| read_under_test(item, problems).unwrap_or_default()),
         visual: visual::read_written(fields, problems),
         settings: read_settings(fields, problems),
         setting_spans: read_spans(fields),
@@ -106,6 +115,8 @@ pub(super) fn read_test(
         thresholds,
         reference: shared.reference.or_else(|| defaults.reference.clone()),
         baseline,
+        controls: shared.controls.or(defaults.controls).unwrap_or(false),
+        under_test: shared.under_test.or_else(|| defaults.under_test.clone()).unwrap_or_default(),
         visual,
         settings: fill(shared.settings, &defaults.settings),
         setting_spans: defaults.setting_spans.clone().into_iter().chain(shared.setting_spans).collect(),
@@ -168,6 +179,24 @@ pub(super) fn read_baseline(item: &Item<'_>, problems: &mut Problems) -> Option<
         return None;
     }
     Some(name.to_owned())
+}
+
+/// Settings that may differ from those of a baseline. `long_prompt` says whether there is an image, and not which.
+fn read_under_test(item: &Item<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    let settings: Vec<&str> = KEYS.into_iter().filter(|key| *key != "long_prompt").collect();
+    let mut named = Vec::new();
+    for (index, entry) in
+        list(item, "under_test", "a list of settings such as [\"steps\"]", problems)?.iter().enumerate()
+    {
+        let Some(name) = string(entry, &format!("under_test[{index}]"), problems) else { continue };
+        if settings.contains(&name) {
+            named.push(name.to_owned());
+        } else {
+            let error = SuiteError::at(&entry.span(), format!("`{name}` is no setting")).label("cannot be under test");
+            problems.add(error.hint(did_you_mean(name, settings.iter().copied(), "settings")));
+        }
+    }
+    Some(named)
 }
 
 fn read_reference(item: &Item<'_>, problems: &mut Problems) -> Option<Reference> {

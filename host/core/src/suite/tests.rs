@@ -150,6 +150,11 @@ fn mistakes_in_gates_say_what_to_write() {
     ];
     let all: Vec<String> = tables.iter().map(|table| format!("{table}\n{}", gate(table))).collect();
     insta::assert_snapshot!(all.join("\n"));
+    let tested = |keys: &str| parse(Path::new("s.toml"), &format!("{TEST}{keys}\n"));
+    let test = tested("under_test = [\"steps\", \"negative_prompt\"]\ncontrols = true").unwrap().tests.remove(0);
+    assert_eq!((test.under_test.join(" "), test.controls), ("steps negative_prompt".to_owned(), true));
+    assert!(problems(&format!("{TEST}under_test = [\"step\"]\n")).contains("`step` is no setting"));
+    assert!(problems(&format!("{TEST}under_test = \"steps\"\n")).contains("a list of settings"));
     assert!(problems(&format!("inconclusive = \"maybe\"\n{TEST}")).contains("must be \"fail\" or \"pass\""));
 }
 

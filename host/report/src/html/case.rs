@@ -10,6 +10,7 @@ use super::overview::trouble;
 use super::page;
 use super::pictures::{Pictures, Role, Slot};
 use super::view::{Group, View};
+use crate::findings;
 use crate::json::{CaseResult, ImageFile};
 use crate::text;
 
@@ -99,6 +100,10 @@ fn tiers(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         Standing::New => "new: there is no image in",
     };
     writeln!(out, "<p>{standing} baseline <b>{}</b></p>", Text(&comparison.baseline))?;
+    if let Some(asked) = findings::asked(comparison) {
+        let was = comparison.asked.as_ref().and_then(|asked| asked.was.as_deref()).unwrap_or("not there");
+        writeln!(out, "<p class=\"warning\">{}: it was {}</p>", Text(&asked), Text(&cut(was, PROMPT)))?;
+    }
     if comparison.tiers.is_empty() {
         return Ok(());
     }

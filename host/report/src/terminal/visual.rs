@@ -25,6 +25,9 @@ pub(super) fn lines(cases: &[&CaseResult], paint: Paint) -> String {
     for (case, comparison) in stand(Standing::Changed).take(LISTED) {
         text += &paint.below(&format!("{}: {}", safe(&case.id), findings::comparison(comparison)));
     }
+    for line in findings::asked_otherwise(cases.iter().copied()) {
+        text += &paint.below(&line);
+    }
     let mut notes: Vec<&str> = compared.iter().filter_map(|(_, comparison)| comparison.note.as_deref()).collect();
     notes.dedup();
     for note in notes {

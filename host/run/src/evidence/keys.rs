@@ -99,6 +99,12 @@ pub(super) fn of_test<'c>(
     for (n, gate) in test.gates.iter().enumerate() {
         inputs.set(format!("gate/{n}"), described(gate));
     }
+    if !test.under_test.is_empty() {
+        inputs.set("under_test", test.under_test.join(" "));
+    }
+    if test.controls {
+        inputs.set("controls", "true");
+    }
     let mut hasher = Hasher::new();
     cases.into_iter().for_each(|case| hasher.field(case.as_bytes()));
     inputs.set("cases", hasher.finish().to_string());

@@ -59,7 +59,7 @@ pub struct Candidate {
     pub seed: u64,
     /// By metric name.
     pub scores: Vec<(String, BaselineScore)>,
-    /// What it was made from.
+    /// What was asked besides: [`Question::rest`](difftest_core::baseline::Question::rest).
     pub inputs: Inputs,
 }
 
@@ -203,6 +203,7 @@ impl Change {
         };
         let size = (image.width(), image.height());
         let scores = scores.into_iter().collect();
+        let inputs = Some(inputs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
         let case = Case { file, image: image.digest(), size, prompt, seed, scores, inputs, accepted };
         // The same image again mends a file that is gone or damaged.
         let there =

@@ -1,5 +1,6 @@
 //! Reading: which baselines there are, and what one of them has.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -166,8 +167,8 @@ impl Accepted {
     #[must_use]
     pub fn baseline(&self) -> Baseline {
         let cases = self.manifest.cases.iter().map(|(id, case)| {
-            let scores = case.scores.clone();
-            (id.clone(), BaselineCase { path: self.path_of(case), image: case.image, scores })
+            let (path, scores, question) = (self.path_of(case), case.scores.clone(), case.question());
+            (id.clone(), BaselineCase { path, image: case.image, scores, question })
         });
         let sets = self.manifest.sets.iter().flat_map(|(test, scores)| {
             let now = self.manifest.set_digest(test);
@@ -177,7 +178,7 @@ impl Accepted {
                 ((test.clone(), metric.clone()), value)
             })
         });
-        Baseline { info: self.info(), cases: cases.collect(), sets: sets.collect() }
+        Baseline { info: self.info(), cases: cases.collect(), sets: sets.collect(), changed: BTreeMap::new() }
     }
 
     /// Every decision that was made, the oldest first.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Component, Path};
 
-use difftest_core::baseline::BaselineScore;
+use difftest_core::baseline::{BaselineScore, Question};
 use difftest_core::digest::{Digest, Hasher};
 use difftest_core::key::Inputs;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -45,22 +45,28 @@ pub struct Case {
     pub image: Digest,
     /// Width and height in pixels.
     pub size: (u32, u32),
-    /// The prompt, for people who read this.
+    /// The prompt.
     pub prompt: String,
-    /// The seed, likewise.
+    /// The seed.
     pub seed: u64,
+    /// What was asked besides: `negative`, and `settings/NAME` as the suite gave them. `None` in a manifest of a difftest that did not
+    /// record it; then prompt and seed are all that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_each_once")]
+    pub inputs: Option<BTreeMap<String, String>>,
     /// By metric name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "each_once")]
     pub scores: BTreeMap<String, BaselineScore>,
-    /// What the image was made from, where the run told it.
-    #[serde(default, skip_serializing_if = "no_inputs")]
-    pub inputs: Inputs,
     /// By whom, when and why.
     pub accepted: Acceptance,
 }
 
-fn no_inputs(inputs: &Inputs) -> bool {
-    inputs.iter().next().is_none()
+impl Case {
+    /// What was asked when the image was accepted.
+    #[must_use]
+    pub fn question(&self) -> Question {
+        let rest = self.inputs.as_ref().map(|inputs| inputs.iter().collect::<Inputs>());
+        Question::recorded(&self.prompt, self.seed, rest.as_ref())
+    }
 }
 
 /// How a set score came about.
@@ -158,7 +164,8 @@ impl Manifest {
         text
     }
 
-    /// Over all that a comparison depends on: cases, images, scores. Not over who accepted them when, and not over file names.
+    /// Over all that a comparison depends on: cases, what they ask, images, scores. Not over who accepted them when, and not over file
+    /// names.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::new();
@@ -167,6 +174,12 @@ impl Manifest {
         for (id, case) in &self.cases {
             field(id);
             field(&case.image.to_string());
+            field(&case.prompt);
+            field(&case.seed.to_string());
+            field(&case.inputs.as_ref().map_or_else(|| "unknown".to_owned(), |inputs| inputs.len().to_string()));
+            for (name, value) in case.inputs.iter().flatten() {
+                [name, value].into_iter().for_each(|text| field(text));
+            }
             field(&case.scores.len().to_string());
             for (name, score) in &case.scores {
                 [name, &score.value.to_bits().to_string(), &score.metric].into_iter().for_each(|text| field(text));
@@ -224,6 +237,12 @@ fn told(error: &serde_json::Error, text: &str) -> String {
     } else {
         format!("not a manifest of difftest: {error}")
     }
+}
+
+fn some_each_once<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, V>>, D::Error> {
+    each_once(deserializer).map(Some)
 }
 
 /// A map whose keys are each there once: of two entries for one case, none is right.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use difftest_core::baseline::BaselineScore;
+use difftest_core::baseline::{BaselineScore, Question};
 use difftest_core::image::Image;
 use difftest_core::key::Inputs;
 
@@ -31,7 +31,7 @@ fn candidate(id: &str, level: u8) -> Candidate {
         prompt: "grey".into(),
         seed: 1,
         scores: vec![("m".into(), BaselineScore { value: 0.1 + f64::from(level), metric: "k".into() })],
-        inputs: Inputs::new().with("prompt", "grey"),
+        inputs: Inputs::new().with("negative", "blur"),
     }
 }
 
@@ -237,6 +237,39 @@ fn the_digest_is_over_what_is_compared_and_nothing_else() {
     assert_ne!(digest(&one), digest(&other));
     accept(&other, &[("s::t[a,seed=1]", 1)]);
     assert_eq!(digest(&one), digest(&other), "how it came about does not matter");
+}
+
+#[test]
+fn what_was_asked_is_kept_and_an_older_manifest_knows_less_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = baseline(dir.path());
+    let id = "s::t[a,seed=1]";
+    accept(&folder, &[(id, 1)]);
+    let digest = || folder.read(ENVIRONMENT).unwrap().info().digest;
+    let question = || folder.read(ENVIRONMENT).unwrap().baseline().cases[id].question.clone();
+    let asked = |negative: &str| Question::recorded("grey", 1, Some(&Inputs::new().with("negative", negative)));
+    assert_eq!(question(), asked("blur"));
+    let changed = asked("noise").change_since(&question(), &[]).unwrap();
+    assert_eq!((changed.named(), changed.was.as_deref()), ("negative prompt", Some("blur")));
+
+    // The same image for another question is another baseline, though nobody has to accept it again.
+    let before = digest();
+    let mut change = folder.change(ENVIRONMENT, decider()).unwrap();
+    let effect = change.accept(Candidate { inputs: Inputs::new(), ..candidate(id, 1) }).unwrap();
+    assert_eq!(effect, Effect::Same);
+    assert_eq!(change.commit().unwrap().audit().unwrap().len(), 1);
+    assert_ne!(digest(), before);
+    assert_eq!(asked("blur").change_since(&question(), &[]).unwrap().was, None, "none is not the same as unknown");
+
+    let path = folder.path().join(ENVIRONMENT).join(MANIFEST);
+    let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    old["cases"][id].as_object_mut().unwrap().remove("inputs").unwrap();
+    fs::write(&path, old.to_string()).unwrap();
+    assert_eq!(asked("blur").change_since(&question(), &[]), None, "it cannot tell");
+    assert!(Question::recorded("white", 1, None).change_since(&question(), &[]).is_some(), "but prompts it has");
+    old["cases"][id]["inputs"] = serde_json::json!([]);
+    fs::write(&path, old.to_string()).unwrap();
+    assert!(folder.read(ENVIRONMENT).is_err());
 }
 
 #[test]

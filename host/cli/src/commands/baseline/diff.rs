@@ -40,24 +40,29 @@ pub(crate) fn diff(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         let of = |kind: Kind| changes.iter().filter(|change| change.kind == kind).count();
         let _ = writeln!(
             text,
-            "{environment}: {} only in {}, {} only in {}, {} another image, {} other scores, {} the same",
+            "{environment}: {} only in {}, {} only in {}, {} another image, {} other questions, {} other scores, {} the same",
             of(Kind::Gone),
             a.name(),
             of(Kind::New),
             b.name(),
             of(Kind::Image),
+            of(Kind::Question),
             of(Kind::Scores),
             of(Kind::Same)
         );
         for change in changes.iter().filter(|change| change.kind != Kind::Same) {
-            let mut what = match change.kind {
-                Kind::Gone => format!("only in {}", a.name()),
-                Kind::New => format!("only in {}", b.name()),
-                Kind::Image => "another image".to_owned(),
-                Kind::Scores | Kind::Same => "other scores".to_owned(),
+            let mut what = match (change.kind, &change.asked) {
+                (Kind::Gone, _) => format!("only in {}", a.name()),
+                (Kind::New, _) => format!("only in {}", b.name()),
+                (Kind::Image, None) => "another image".to_owned(),
+                (Kind::Image, Some(asked)) => format!("another {asked}, and another image"),
+                (_, Some(asked)) => format!("another {asked}"),
+                (Kind::Question | Kind::Scores | Kind::Same, None) => "other scores".to_owned(),
             };
             for (metric, was, is, comparable) in &change.scores {
-                let _ = if *comparable {
+                let _ = if change.asked.is_some() {
+                    write!(what, "  {metric} {} and {}, of different questions", score(*was), score(*is))
+                } else if *comparable {
                     write!(what, "  {metric} {} -> {} ({:+.3})", score(*was), score(*is), is - was)
                 } else {
                     write!(what, "  {metric} {} and {}, of different versions of it", score(*was), score(*is))
@@ -82,6 +87,8 @@ enum Kind {
     Gone,
     New,
     Image,
+    /// The same image, and the prompt or a setting is another one.
+    Question,
     Scores,
     Same,
 }
@@ -89,6 +96,8 @@ enum Kind {
 struct Change {
     id: String,
     kind: Kind,
+    /// What of the question is another one: `prompt`, `steps`, ...
+    asked: Option<String>,
     /// Metric, score before, score after, whether the same metric gave both.
     scores: Vec<(String, f64, f64, bool)>,
 }
@@ -99,22 +108,28 @@ impl Change {
             Kind::Gone => "gone",
             Kind::New => "new",
             Kind::Image => "image",
+            Kind::Question => "question",
             Kind::Scores => "scores",
             Kind::Same => "same",
         };
         let score = |(metric, was, is, comparable): &(String, f64, f64, bool)| json!({ "metric": metric, "was": was, "is": is, "comparable": comparable });
-        json!({ "case": self.id, "change": kind, "scores": self.scores.iter().map(score).collect::<Vec<_>>() })
+        json!({ "case": self.id, "change": kind, "asked": self.asked, "scores": self.scores.iter().map(score).collect::<Vec<_>>() })
     }
 }
 
 fn changes(before: &Manifest, after: &Manifest) -> Vec<Change> {
     let ids: BTreeSet<&String> = before.cases.keys().chain(after.cases.keys()).collect();
     let change = |id: &String| {
+        let mut asked = None;
         let (kind, scores) = match (before.cases.get(id), after.cases.get(id)) {
             (Some(was), Some(is)) => {
-                let scores = scores(was, is);
+                asked = is.question().change_since(&was.question(), &[]).map(|change| change.named().to_owned());
+                let mut scores = scores(was, is);
+                scores.iter_mut().for_each(|(.., comparable)| *comparable &= asked.is_none());
                 let kind = if was.image != is.image {
                     Kind::Image
+                } else if asked.is_some() {
+                    Kind::Question
                 } else if !scores.is_empty() {
                     Kind::Scores
                 } else {
@@ -125,7 +140,7 @@ fn changes(before: &Manifest, after: &Manifest) -> Vec<Change> {
             (Some(_), None) => (Kind::Gone, Vec::new()),
             (None, _) => (Kind::New, Vec::new()),
         };
-        Change { id: id.clone(), kind, scores }
+        Change { id: id.clone(), kind, asked, scores }
     };
     ids.into_iter().map(change).collect()
 }

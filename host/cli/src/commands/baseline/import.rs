@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use difftest_core::baseline::Question;
 use difftest_core::generate::{Generated, Generator as _, Request, Settings};
-use difftest_core::key::Inputs;
 use difftest_core::plan::Case;
 use difftest_diffusion::images::ImageFolder;
 use difftest_report::text::{count, safe};
@@ -53,7 +53,9 @@ pub(crate) fn import(args: &ImportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             taken += 1;
             let Some(change) = &mut change else { continue };
             let (id, prompt, seed) = (case.id.clone(), case.prompt.text.clone(), case.seed);
-            let (image, scores, inputs) = (image.clone(), Vec::new(), Inputs::new());
+            // A person says that it is what the case asks for, all of it.
+            let inputs = Question::of(&case.prompt, seed, &case.settings).rest();
+            let (image, scores) = (image.clone(), Vec::new());
             let effect = change.accept(Candidate { id, image, prompt, seed, scores, inputs })?;
             changed += usize::from(effect != Effect::Same);
         }

@@ -4,7 +4,7 @@ mod diff;
 mod import;
 mod list;
 mod prune;
-mod save;
+pub(crate) mod save;
 mod show;
 pub(crate) mod take;
 mod verify;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use difftest_core::digest::Digest;
 use difftest_core::event::Verdict;
+use difftest_core::gate::{Decision, Evidence};
 use difftest_core::visual::Standing;
 use difftest_report::json::{SuiteResult, TestResult};
 use difftest_report::text::{count, safe};
@@ -43,7 +44,8 @@ pub(crate) fn save(args: &SaveArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     let mut text = String::new();
     for suite in results.suites.iter().filter(|suite| suite.error.is_none()) {
-        save_suite(suite, &folder, because, &results.run, args.dry_run, &mut text)?;
+        let of_all = |_: &TestResult| true;
+        save_suite(suite, &of_all, &folder, because, &results.run, args.dry_run, &mut text)?;
     }
     if standard == Standard::LacksBaseline {
         ui.note("tests that compare with this baseline could not be judged yet: run again with it");
@@ -80,7 +82,8 @@ fn judged(suites: &[SuiteResult], accept_failing: bool) -> Result<Standard, CliE
 }
 
 /// Kinds of errors that say nothing but that there is no baseline yet to judge by.
-const LACKING: [&str; 4] = ["no-baseline", "baseline-environment", "baseline-incomplete", "baseline-metric"];
+const LACKING: [&str; 5] =
+    ["no-baseline", "baseline-environment", "baseline-incomplete", "baseline-metric", "baseline-question"];
 
 fn standard(suite: &SuiteResult, test: &TestResult) -> Standard {
     let known = |standing: Standing| standing == Standing::New;
@@ -90,17 +93,27 @@ fn standard(suite: &SuiteResult, test: &TestResult) -> Standard {
             && compared.all(|comparison| comparison.standing == Standing::Same || known(comparison.standing))
             && test.gates.iter().all(|gate| gate.result.holds)
     };
+    // What keeps these gates from a verdict is that their prompts changed since the baseline was saved.
+    let outdated = || {
+        let mut open = test.gates.iter().filter(|gate| !gate.result.holds).peekable();
+        let unpaired =
+            |evidence: &Evidence| evidence.decision == Decision::Inconclusive && !evidence.unpaired.is_empty();
+        open.peek().is_some() && open.all(|gate| gate.result.evidence.as_ref().is_some_and(unpaired))
+    };
     let lacking = || test.errors.iter().all(|error| LACKING.contains(&error.kind.as_str()));
     match test.verdict {
         Verdict::Pass => Standard::Passed,
         Verdict::Fail if only_new() => Standard::LacksBaseline,
+        Verdict::Inconclusive if outdated() => Standard::LacksBaseline,
         Verdict::Error if !test.errors.is_empty() && lacking() => Standard::LacksBaseline,
         _ => Standard::Failed,
     }
 }
 
-fn save_suite(
+/// Takes the images and scores of the tests that are `wanted`; what was done goes to `text`.
+pub(crate) fn save_suite(
     suite: &SuiteResult,
+    wanted: &dyn Fn(&TestResult) -> bool,
     folder: &Folder,
     because: Because,
     run: &str,
@@ -114,7 +127,9 @@ fn save_suite(
     if !dry_run {
         change = Some(folder.change(environment, who::now(because, Some(run)))?);
     }
-    for case in &suite.cases {
+    let tests: Vec<&TestResult> = suite.tests.iter().filter(|test| wanted(test)).collect();
+    let of_tests = || suite.cases.iter().filter(|case| tests.iter().any(|test| test.name == case.test));
+    for case in of_tests() {
         let Some(candidate) = take::candidate(suite, case)? else {
             without += 1;
             continue;
@@ -133,11 +148,11 @@ fn save_suite(
             Effect::Same => &mut same,
         }) += 1;
     }
-    let taken: HashSet<&str> = suite.cases.iter().map(|case| case.id.as_str()).collect();
+    let taken: HashSet<&str> = of_tests().map(|case| case.id.as_str()).collect();
     let kept =
         before.map_or(0, |before| before.manifest().cases.keys().filter(|id| !taken.contains(id.as_str())).count());
     if let Some(mut change) = change {
-        for test in &suite.tests {
+        for test in &tests {
             let images: BTreeMap<&str, Digest> =
                 suite.cases_of(test).filter_map(|case| Some((case.id.as_str(), case.image.as_ref()?.digest))).collect();
             let images = set_digest(images);

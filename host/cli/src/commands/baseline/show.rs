@@ -54,13 +54,13 @@ fn human(text: &mut String, accepted: &Accepted, id: &str, case: &Case, audit: O
     let (width, height) = case.size;
     let _ = writeln!(text, "    {}  {width}x{height}", accepted.path_of(case).display());
     let _ = writeln!(text, "    prompt    {}", short(&case.prompt, 200));
+    for (name, value) in case.inputs.iter().flatten() {
+        let _ = writeln!(text, "    {:<9} {}", safe(name.strip_prefix("settings/").unwrap_or(name)), short(value, 100));
+    }
     let Acceptance { by, at, because, run, .. } = &case.accepted;
     let why = if *because == Because::Passed { "its run passed" } else { "a person said so" };
     let run = run.as_deref().map_or(String::new(), |run| format!(", run {}", safe(run)));
     let _ = writeln!(text, "    accepted  {at} by {}: {why}{run}", safe(by));
-    for (name, value) in case.inputs.iter() {
-        let _ = writeln!(text, "    {}  {}", safe(name), short(value, 100));
-    }
     for entry in audit.iter().filter(|entry| entry.case == id) {
         let decision = serde_json::to_value(entry.decision).ok();
         let decision = decision.as_ref().and_then(|word| word.as_str()).unwrap_or_default();

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use difftest_core::baseline::BaselineScore;
-use difftest_core::key::Inputs;
+use difftest_core::baseline::{BaselineScore, Question};
 use difftest_core::metric::metric_key;
 use difftest_metrics::decode::{self, Limits};
 use difftest_report::json::{CaseResult, ImageFile, ScoreResult, SuiteResult, TestResult};
@@ -22,7 +21,8 @@ pub(crate) fn candidate(suite: &SuiteResult, case: &CaseResult) -> Result<Option
     let test = suite.tests.iter().find(|test| test.name == case.test);
     let scores = test.map(|test| scores(test, &case.scores)).unwrap_or_default();
     let (id, prompt, seed) = (case.id.clone(), case.prompt.text.clone(), case.seed);
-    Ok(Some(Candidate { id, image, prompt, seed, scores, inputs: Inputs::new() }))
+    let inputs = Question::of(&case.prompt, seed, &case.settings).rest();
+    Ok(Some(Candidate { id, image, prompt, seed, scores, inputs }))
 }
 
 /// The pixels that the run recorded.

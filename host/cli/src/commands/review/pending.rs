@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use difftest_core::digest::Digest;
 use difftest_core::nearest::did_you_mean;
 use difftest_core::visual::{Comparison, Standing};
+use difftest_report::findings;
 use difftest_report::json::{CaseResult, ImageFile, Results, SuiteResult};
 use difftest_report::text::{count, safe, score, short};
 use difftest_store::baseline::{Accepted, Decision, Folder};
@@ -154,12 +155,15 @@ fn word(one: &Pending<'_>) -> &'static str {
     if one.is_new() { "new" } else { "changed" }
 }
 
-/// The tiers that do not hold.
+/// The tiers that do not hold, and what was asked for otherwise.
 fn brief(one: &Pending<'_>) -> String {
     let mut text = String::new();
     for tier in one.comparison.tiers.iter().filter(|tier| !tier.holds) {
         let side = if tier.tier.higher_is_alike() { "<" } else { ">" };
         let _ = write!(text, "  {} {} {side} {}", tier.tier, score(tier.value), score(tier.limit));
+    }
+    if let Some(asked) = findings::asked(one.comparison) {
+        let _ = write!(text, "  {asked}");
     }
     text
 }
@@ -169,6 +173,10 @@ pub(super) fn shown(one: &Pending<'_>) -> String {
     let Pending { case, comparison, image, .. } = one;
     let mut text = format!("{:<8} {}\n", word(one), safe(&case.id));
     let _ = writeln!(text, "  prompt    {}", short(&case.prompt.text, 200));
+    if let Some((asked, change)) = findings::asked(comparison).zip(comparison.asked.as_ref()) {
+        let was = change.was.as_deref().map_or_else(|| "not there".to_owned(), |was| short(was, 200));
+        let _ = writeln!(text, "  asked     {asked}: it was {was}");
+    }
     for tier in &comparison.tiers {
         let side = if tier.tier.higher_is_alike() { "at least" } else { "at most" };
         let holds = if tier.holds { "" } else { "   <- not so" };

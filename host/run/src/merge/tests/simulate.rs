@@ -69,6 +69,8 @@ pub(super) fn suite(name: &str, shapes: &[Shape]) -> SuitePlan {
             metrics: vec![metric(0, MetricKind::Image), metric(1, second)],
             reference: None,
             baseline: None,
+            under_test: Vec::new(),
+            controls: false,
             visual: None,
             gates: vec![Gate {
                 metric: "p/m0".into(),
