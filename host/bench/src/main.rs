@@ -13,6 +13,7 @@
 //! | `shapes WORK.json OUT THREADS` | `shapes.py` |
 //! | `network unet|vae|clip FOLDER THREADS REPEATS` | `networks.py run` |
 //! | `decode FOLDER SIDE THREADS` | none: peaks for `host/diffusion/src/pipeline/memory.rs` |
+//! | `denoise FOLDER SIDE THREADS` | none: likewise, SIDE in latents |
 //! | `html FOLDER COUNT OUT` | none |
 //! | `gemm THREADS REPEATS` | `networks.py gemm` |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the measurement goes to stdout, trouble to stderr")]
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ["shapes", work, out, threads] => shapes::measure(work, out, threads),
         ["network", kind, folder, threads, repeats] => networks::measure(kind, folder, threads, repeats),
         ["decode", folder, side, threads] => networks::decode(folder, side, threads),
+        ["denoise", folder, side, threads] => networks::denoise(folder, side, threads),
         ["html", folder, count, out] => page::measure(folder, count, out),
         ["gemm", threads, repeats] => networks::gemm(threads, repeats),
         _ => Err("see the top of host/bench/src/main.rs for the commands; `cargo xtask bench` runs them".into()),

@@ -15,6 +15,8 @@ use crate::Result;
 
 /// The timestep of the Python side.
 const TIMESTEP: f32 = 500.0;
+/// Tokens of a text.
+const TOKENS: usize = 77;
 /// Side of the matrices, and products in one timing, as on the Python side.
 const GEMM: (usize, usize) = (2048, 8);
 
@@ -55,11 +57,27 @@ pub(crate) fn decode(folder: &str, side: &str, threads: &str) -> Result<Value> {
     let vae = VaeDecoder::load(Path::new(folder), &options)?;
     let weights = crate::peak::resident();
     let side = side.parse::<usize>()? / vae.upscale();
-    // any values: what a network computes with depends on the size alone
-    let latents: Vec<f32> = (0..4 * side * side).map(|at| (at * 7919 % 2001) as f32 / 1000.0 - 1.0).collect();
     let began = Instant::now();
-    vae.decode(&latents, [1, 4, side, side])?;
+    vae.decode(&some(4 * side * side), [1, 4, side, side])?;
     Ok(json!({ "seconds": began.elapsed().as_secs_f64(), "loaded_bytes": weights }))
+}
+
+/// One step of the UNet in `folder` on latents of `side` x `side`, under two texts: likewise for its memory.
+pub(crate) fn denoise(folder: &str, side: &str, threads: &str) -> Result<Value> {
+    let options = SessionOptions { threads: threads.parse()?, ..SessionOptions::default() };
+    let unet = Unet::load(Path::new(folder), &options)?;
+    let weights = crate::peak::resident();
+    let side = side.parse::<usize>()?;
+    let texts = unet.project_texts(&some(2 * TOKENS * unet.cross_attention_dim()), 2, None, None)?;
+    let latents = some(unet.in_channels() * side * side);
+    let began = Instant::now();
+    unet.predict_under(&latents, [1, unet.in_channels(), side, side], TIMESTEP, &texts)?;
+    Ok(json!({ "seconds": began.elapsed().as_secs_f64(), "loaded_bytes": weights }))
+}
+
+/// Any values: what a network computes with depends on the size alone.
+fn some(count: usize) -> Vec<f32> {
+    (0..count).map(|at| (at * 7919 % 2001) as f32 / 1000.0 - 1.0).collect()
 }
 
 fn timed(load: f64, repeats: usize, call: impl Fn() -> Result<Vec<f32>>, expected: &[f32]) -> Result<Value> {

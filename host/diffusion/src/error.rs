@@ -190,12 +190,17 @@ impl Error {
             Self::NoWeights { hint, .. } if hint.is_empty() => Some("copy the folder again".to_owned()),
             Self::Tensor { fault, .. } => Some(fault.hint().to_owned()),
             Self::ForeignWeights { advice, .. } => Some(advice.clone()),
-            Self::Network { detail, .. } if out_of_memory(detail) => Some(
+            Self::Network { .. } if self.is_out_of_memory() => Some(
                 "memory ran out: images of half the side take a quarter of it, and `-j 1` makes one at a time"
                     .to_owned(),
             ),
             _ => None,
         }
+    }
+
+    /// Whether the runtime was refused memory.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Network { detail, .. } if out_of_memory(detail))
     }
 }
 

@@ -20,6 +20,7 @@ mod images;
 mod interrupts;
 mod locked;
 mod loras;
+mod memory;
 mod models;
 mod plugins;
 mod registry;

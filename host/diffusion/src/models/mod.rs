@@ -17,7 +17,7 @@ pub use clip_vision::ClipVision;
 pub(crate) use dispatch::exported;
 pub use dispatch::{ProjectedTexts, TextEncoder, Unet, VaeDecoder};
 pub use ready::OnnxFault;
-pub(crate) use ready::{constants, graph_files};
+pub(crate) use ready::{constants, graph_files, graph_weights};
 pub use text_encoder::{TextFeatures, TextTap};
 pub use unet::Added;
 

@@ -12,5 +12,5 @@ pub use builder::{Attribute, Dim, External, GraphBuilder, Tensor};
 pub use external::ExternalFault;
 pub(crate) use operators::unknown_to;
 pub use proto::ElementType;
-pub(crate) use read::{Element, Extent, GraphFile, Port};
+pub(crate) use read::{Element, Extent, GraphFile, Port, Widened};
 pub(crate) use relocate::relocate;

@@ -177,13 +177,23 @@ impl StableDiffusion {
     fn check_memory(&self, requests: &[Request]) -> Result<(), GenerateError> {
         let free = memory::free().filter(|_| self.options.device == Device::Cpu && self.networks.get().is_none());
         let Some(free) = free else { return Ok(()) };
-        let Model { repository, family, shape, .. } = &self.model;
-        let sizes = memory::Sizes::read(repository, *family, shape.upscale, self.texts.are_dropped());
+        let sizes = self.sizes();
         let mut last = None;
         for request in requests.iter().filter(|request| last.replace(&request.settings) != Some(&request.settings)) {
             sizes.check(&self.model.settings(&request.settings)?, self.lanes(), free)?;
         }
         Ok(())
+    }
+
+    fn sizes(&self) -> memory::Sizes {
+        memory::Sizes::read(&self.model, &self.session, self.texts.are_dropped())
+    }
+
+    /// Where memory ran out, says what would fit.
+    fn advise(&self, images: &mut [Result<Generated, GenerateError>], settings: &settings::Resolved) {
+        for error in images.iter_mut().filter_map(|image| image.as_mut().err()).filter(|e| e.kind == memory::KIND) {
+            error.hint = Some(self.sizes().advice(settings, self.lanes()));
+        }
     }
 
     /// What the latents of a request are kept under.
@@ -237,6 +247,9 @@ impl StableDiffusion {
                 };
                 let mut images: Vec<_> = requests.iter().zip(known).map(image).collect();
                 self.name_providers(&mut images);
+                if self.options.device == Device::Cpu {
+                    self.advise(&mut images, &sampling.settings);
+                }
                 images
             }
             Err(error) => vec![Err(error); requests.len()],

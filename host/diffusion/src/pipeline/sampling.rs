@@ -6,7 +6,7 @@ use super::kept::Finished;
 use super::model::Model;
 use super::settings::Resolved;
 use super::text::{Embedding, TextError, Texts};
-use super::{Family, Networks, failed, negative_prompt, pixels};
+use super::{Family, Networks, failed, memory, negative_prompt, pixels};
 use crate::error::Error;
 use crate::models::{Added, OnnxFault, ProjectedTexts};
 use crate::noise::Noise;
@@ -306,7 +306,8 @@ fn guide(prediction: &mut Vec<f32>, scale: f32) {
 }
 
 /// A network that failed, with what can be done about it.
-fn broken(kind: &str, error: &Error) -> GenerateError {
+fn broken(network: &str, error: &Error) -> GenerateError {
+    let kind = if error.is_out_of_memory() { memory::KIND } else { network };
     GenerateError { hint: error.hint(), ..failed(kind, error) }
 }
 

@@ -26,7 +26,7 @@ mod vae;
 
 pub(crate) use self::config::constants;
 pub use self::fault::OnnxFault;
-pub(crate) use self::part::{graph_files, graph_in};
+pub(crate) use self::part::{graph_files, graph_in, graph_weights};
 pub(crate) use self::text_encoder::TextEncoder;
 pub(crate) use self::unet::{Texts, Unet};
 pub(crate) use self::vae::VaeDecoder;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::OnnxFault;
 use crate::error::{Error, Result};
-use crate::onnx::{GraphFile, Port, unknown_to};
+use crate::onnx::{GraphFile, Port, Widened, unknown_to};
 use crate::session::Device;
 
 /// The name of every component's graph.
@@ -29,6 +29,11 @@ pub(crate) fn graph_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let part = Part::read("a graph", folder)?;
     let weights = part.file.weights(folder).map_err(|error| part.fault(error.into()))?;
     Ok(std::iter::once(folder.join(FILE)).chain(weights.into_iter().map(|(_, path)| path)).collect())
+}
+
+/// Bytes of the weights of the graph in `folder`, as the CPU computes with them.
+pub(crate) fn graph_weights(folder: &Path) -> Result<Widened> {
+    Ok(Part::read("a graph", folder)?.file.widened)
 }
 
 impl Part {

@@ -46,6 +46,17 @@ pub(crate) struct GraphFile {
     pub(crate) operators: BTreeSet<(String, String)>,
     /// Files that weights lie in, relative to the folder of the file, and how long each must be at least.
     pub(crate) external: BTreeMap<String, u64>,
+    /// Bytes of all weights in this file and in others, with half precision widened to `f32`, as the CPU computes.
+    pub(crate) widened: Widened,
+}
+
+/// Bytes of weights, by where they lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Widened {
+    /// In the file of the graph.
+    pub(crate) inside: u64,
+    /// In files beside it.
+    pub(crate) beside: u64,
 }
 
 impl GraphFile {
@@ -173,7 +184,11 @@ impl<R: BufRead + Seek> Reader<R> {
     }
 
     fn weight(&mut self, end: u64) -> Result<(), WireError> {
-        let Some(place) = tensor::read(&mut self.wire, end)? else { return Ok(()) };
+        let tensor = tensor::read(&mut self.wire, end)?;
+        let Widened { inside, beside } = &mut self.found.widened;
+        let sum = if tensor.place.is_some() { beside } else { inside };
+        *sum = sum.saturating_add(tensor.widened);
+        let Some(place) = tensor.place else { return Ok(()) };
         let external = &mut self.found.external;
         let known = external.entry(place.location).or_default();
         *known = place.end.max(*known);

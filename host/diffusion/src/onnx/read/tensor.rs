@@ -1,4 +1,4 @@
-//! Weights that lie in other files.
+//! Weights: how large they are, and where those lie that are in other files.
 
 use std::io::{BufRead, Seek};
 
@@ -7,6 +7,12 @@ use super::wire::{Field, Value, Wire, WireError};
 
 /// `TensorProto.DataLocation.EXTERNAL`.
 const EXTERNAL: u64 = 1;
+/// `TensorProto.DataType` of `f32`.
+const FLOAT: u64 = 1;
+/// ... of `f16`.
+const HALF: u64 = 10;
+/// ... of `bf16`.
+const BRAIN: u64 = 16;
 /// Most bytes of a number in `external_data`.
 const LONGEST_NUMBER: usize = 32;
 
@@ -18,8 +24,17 @@ pub(super) struct Place {
     pub(super) end: u64,
 }
 
-/// Reads a `TensorProto` up to `end`; `None` where its bytes lie in the model's own file.
-pub(super) fn read<R: BufRead + Seek>(wire: &mut Wire<R>, end: u64) -> Result<Option<Place>, WireError> {
+/// A tensor.
+#[derive(Debug, Default)]
+pub(super) struct Tensor {
+    /// Bytes that it takes where half precision is widened.
+    pub(super) widened: u64,
+    /// `None` where its bytes lie in the model's own file.
+    pub(super) place: Option<Place>,
+}
+
+/// Reads a `TensorProto` up to `end`.
+pub(super) fn read<R: BufRead + Seek>(wire: &mut Wire<R>, end: u64) -> Result<Tensor, WireError> {
     let start = wire.at();
     let (mut elements, mut kind, mut outside) = (1u64, 0, false);
     let (mut location, mut offset, mut length) = (None, 0u64, None);
@@ -47,12 +62,13 @@ pub(super) fn read<R: BufRead + Seek>(wire: &mut Wire<R>, end: u64) -> Result<Op
             other => skip(wire, other)?,
         }
     }
+    let widened = bytes(if matches!(kind, HALF | BRAIN) { FLOAT } else { kind }, elements);
     if !outside {
-        return Ok(None);
+        return Ok(Tensor { widened, place: None });
     }
     let Some(location) = location else { return Err(WireError::Malformed(start)) };
     let length = length.unwrap_or_else(|| bytes(kind, elements));
-    Ok(Some(Place { location, end: offset.saturating_add(length) }))
+    Ok(Tensor { widened, place: Some(Place { location, end: offset.saturating_add(length) }) })
 }
 
 /// A key and a value of `external_data`.

@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use prost::encoding::encode_varint;
 
-use super::{Element, Extent, GraphFile, Port};
+use super::{Element, Extent, GraphFile, Port, Widened};
 use crate::onnx::relocate;
 
 /// A field of bytes.
@@ -81,6 +81,17 @@ fn subgraphs_and_functions_count_and_constants_are_no_inputs() {
     // Without a length, it follows from shape and type.
     let files: Vec<_> = file.external.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     assert_eq!(files, [("data", 124), ("more", 10)]);
+    assert_eq!(file.widened, Widened { inside: 0, beside: 3 * 24 }, "six floats each");
+}
+
+#[test]
+fn half_precision_counts_as_the_processor_computes_with_it() {
+    let tensor = |kind: u64| field(5, &[field(1, &[2, 3]), varint(2, kind)].concat());
+    // f16, bf16, f32, f64, int8, int64, and a type that nobody knows
+    for (kind, bytes) in [(10, 24), (16, 24), (1, 24), (11, 48), (3, 6), (7, 48), (99, 0)] {
+        let found = read(&model(&tensor(kind))).unwrap().widened;
+        assert_eq!(found, Widened { inside: bytes, beside: 0 }, "type {kind}");
+    }
 }
 
 #[test]
