@@ -14,6 +14,7 @@
 //! | `series` | a metric over runs |
 //! | `flaky` | same inputs, another outcome |
 //! | `compare` | two runs, paired by prompt and seed |
+//! | `past` | what led to a run |
 //! | `export` | every score, a row each |
 //!
 //! # Invariants
@@ -33,6 +34,7 @@ mod derive;
 mod error;
 mod export;
 mod flaky;
+mod past;
 mod read;
 mod record;
 mod schema;
@@ -51,6 +53,7 @@ pub use derive::{CaughtUp, Pruned, Rebuilt};
 pub use error::HistoryError;
 pub use export::Format;
 pub use flaky::{Flakes, FlakyImage, FlakyScore, FlakyTest};
+pub use past::{Past, PastOf, PastPoint};
 pub use read::{CaseRow, GateRow, MetricRow, RunDetail, RunRow, ScoreRow, SuiteRow, TestRow};
 pub use record::RunRecord;
 pub use schema::VERSION;

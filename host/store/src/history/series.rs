@@ -240,27 +240,31 @@ impl History {
         expression: &Expression,
         add: &mut impl FnMut(i64, i64, i64, Mean),
     ) -> Result<(), HistoryError> {
-        let matching: HashMap<i64, i64> = self
-            .rows("SELECT id, test, name FROM sample", params![], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
-            })?
-            .into_iter()
-            .filter(|(_, _, name): &(i64, i64, String)| expression.matches(name))
-            .map(|(id, test, _)| (id, test))
-            .collect();
-        let mut groups: BTreeMap<(i64, i64), (Vec<f64>, Vec<i64>)> = BTreeMap::new();
-        self.rows("SELECT run, sample, value FROM score WHERE metric = ?", params![metric], |row| {
-            let sample = row.get(1)?;
-            if let Some(test) = matching.get(&sample) {
-                let group = groups.entry((row.get(0)?, *test)).or_default();
-                group.0.push(row.get(2)?);
-                group.1.push(sample);
-            }
-            Ok(())
+        let samples = self.rows("SELECT id, test, name FROM sample", params![], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?))
         })?;
+        let matching: HashMap<i64, i64> =
+            samples.into_iter().filter(|(.., name)| expression.matches(name)).map(|(id, test, _)| (id, test)).collect();
+        let wanted: Vec<String> = matching.keys().map(i64::to_string).collect();
+        // Each run keeps its scores together, sorted by sample: they are looked up there, and no others are read.
+        let mut groups: BTreeMap<(i64, i64), Vec<(i64, f64)>> = BTreeMap::new();
+        self.rows(
+            "SELECT s.run, s.sample, s.value FROM (SELECT DISTINCT run FROM summary WHERE metric = ?1) r
+             CROSS JOIN score s ON s.run = r.run AND s.sample IN (SELECT value FROM json_each(?2)) AND s.metric = ?1",
+            params![metric, format!("[{}]", wanted.join(","))],
+            |row| {
+                let sample = row.get(1)?;
+                if let Some(test) = matching.get(&sample) {
+                    groups.entry((row.get(0)?, *test)).or_default().push((sample, row.get(2)?));
+                }
+                Ok(())
+            },
+        )?;
         // Lines are over the same images: sets of samples get a number as they come.
         let mut sets: HashMap<Vec<i64>, i64> = HashMap::new();
-        for ((run, test), (values, samples)) in groups {
+        for ((run, test), mut scores) in groups {
+            scores.sort_unstable_by_key(|(sample, _)| *sample);
+            let (samples, values): (Vec<i64>, Vec<f64>) = scores.into_iter().unzip();
             let next = sets.len() as i64;
             let set = *sets.entry(samples).or_insert(next);
             let of = |statistic: Statistic| statistic.of(&values).unwrap_or_default();
