@@ -33,6 +33,9 @@ pub struct PastPoint {
     pub value: f64,
 }
 
+/// Points of what has to be the same in all of them: test or sample, metric, and for a mean the images.
+type Values = BTreeMap<(i64, i64, i64), Vec<PastPoint>>;
+
 /// Which values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PastOf {
@@ -103,19 +106,13 @@ impl History {
     }
 
     /// The values of `id` and what they were in `runs`, of which the latest is first.
-    fn values(
-        &self,
-        id: i64,
-        suite: i64,
-        runs: &[(i64, String, String)],
-        of: PastOf,
-    ) -> Result<BTreeMap<(i64, i64, i64), Vec<PastPoint>>, HistoryError> {
+    fn values(&self, id: i64, suite: i64, runs: &[(i64, String, String)], of: PastOf) -> Result<Values, HistoryError> {
         let of_run = |run: i64| {
             self.rows(of.sql(), params![run, suite], |row| {
                 Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get::<_, f64>(3)?))
             })
         };
-        let mut values: BTreeMap<_, _> = of_run(id)?.into_iter().map(|(key, _)| (key, Vec::new())).collect();
+        let mut values: Values = of_run(id)?.into_iter().map(|(key, _)| (key, Vec::new())).collect();
         for (run, name, started) in runs.iter().rev() {
             for (key, value) in of_run(*run)? {
                 if let Some(points) = values.get_mut(&key) {
