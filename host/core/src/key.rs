@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,10 +102,10 @@ impl<K> fmt::Debug for Key<K> {
     }
 }
 
-/// Named inputs of one piece of work; a name occurs once.
+/// Named inputs of one piece of work; a name occurs once. Copies share their texts: most inputs of a case are those of its neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Inputs(Vec<(String, String)>);
+pub struct Inputs(Vec<(Arc<str>, Arc<str>)>);
 
 /// One input that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -139,7 +140,10 @@ impl Inputs {
 
     /// Adds an input, or replaces the value of one that is there.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        let (name, value) = (name.into(), value.into());
+        self.put(name.into().into(), value.into().into());
+    }
+
+    fn put(&mut self, name: Arc<str>, value: Arc<str>) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some(known) => known.1 = value,
             None => self.0.push((name, value)),
@@ -149,7 +153,7 @@ impl Inputs {
     /// Adds those of `others`.
     pub fn extend(&mut self, others: &Self) {
         self.0.reserve(others.0.len());
-        others.0.iter().for_each(|(name, value)| self.set(name, value));
+        others.0.iter().for_each(|(name, value)| self.put(Arc::clone(name), Arc::clone(value)));
     }
 
     /// [`Inputs::set`], by value.
@@ -162,12 +166,12 @@ impl Inputs {
     /// The value of an input.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
     }
 
     /// Every `(name, value)`, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// Those whose name satisfies `wanted`.
@@ -194,15 +198,15 @@ impl Inputs {
     pub fn first_difference(&self, earlier: &Self) -> Option<Difference> {
         let changed = self.0.iter().find_map(|(name, value)| {
             let was = earlier.get(name);
-            (was != Some(value)).then(|| Difference {
-                input: name.clone(),
+            (was != Some(&**value)).then(|| Difference {
+                input: name.to_string(),
                 was: was.map(ToOwned::to_owned),
-                is: Some(value.clone()),
+                is: Some(value.to_string()),
             })
         });
         changed.or_else(|| {
             let (name, was) = earlier.0.iter().find(|(name, _)| self.get(name).is_none())?;
-            Some(Difference { input: name.clone(), was: Some(was.clone()), is: None })
+            Some(Difference { input: name.to_string(), was: Some(was.to_string()), is: None })
         })
     }
 }

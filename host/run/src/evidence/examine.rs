@@ -149,8 +149,8 @@ impl Examination<'_> {
             };
             score.scored.is_none()
         });
-        let key = case.inputs.as_ref().map(|inputs| *inputs.key::<Judgement>().as_bytes());
-        let same = case.last.as_ref().filter(|last| Some(last.key) == key);
+        let key = || case.inputs.as_ref().map(|inputs| *inputs.key::<Judgement>().as_bytes());
+        let same = case.last.as_ref().filter(|last| Some(last.key) == key());
         let proven = same.is_some_and(|last| last.verdict == Verdict::Pass);
         let action = match self.force {
             Force::Generate => Action::Generate,
