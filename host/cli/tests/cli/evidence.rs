@@ -406,7 +406,8 @@ fn the_cache_is_looked_at_and_limited() {
     env.run(["cache", "gc"]).exits(2);
     env.run(["cache", "gc", "--max-size", "1 apple"]).exits(2).says(&["expected a size"]);
     let pretended = env.run(["cache", "gc", "--max-size", "0", "--keep-runs", "1", "--dry-run"]).exits(0).stdout;
-    assert!(pretended.contains("would be deleted: 8 files") && pretended.contains("1 run"), "{pretended}");
+    // an image and its latents for each case, and the embeddings of two prompts and of no negative prompt
+    assert!(pretended.contains("would be deleted: 11 files") && pretended.contains("1 run"), "{pretended}");
     assert_eq!(blobs(&env, "images").len(), 4);
     env.run(["cache", "gc", "--max-size", "0", "--keep-runs", "1"]).exits(0);
     assert_eq!(blobs(&env, "images").len(), 0);
