@@ -154,6 +154,8 @@ fn a_gate_is_refused_where_its_metric_cannot_tell_black_or_noise() {
     assert!(refused.stderr.contains("`image-stats/sharpness` cannot gate here: noise scored "), "{}", refused.stderr);
     assert_eq!(env.results().pointer("/suites/0/tests/0/errors/0/kind"), Some(&"control".into()));
     env.run_suite(&sharp.replace("controls = true", "controls = false"), &[]).exits(0);
+    // A bound on the other side too holds it out.
+    env.run_suite(&sharp.replace("min = 0.0001", "min = 0.0001, max = 0.05"), &[]).exits(0);
     // Too few prompts to know is not a pass either.
     env.run_suite(&trusted, &["-k", "p0 or p1"]).exits(2).says(&["cannot be said: 2 prompts are too few"]);
     env.run_suite(&trusted.replace("controls = true", "controls = 1"), &[]).exits(2).says(&["must be true or false"]);
