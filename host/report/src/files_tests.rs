@@ -8,7 +8,7 @@ use quick_junit::Report;
 
 use crate::examples;
 use crate::github::annotations;
-use crate::json::Results;
+use crate::json::{RemoteRecord, RemoteState, Results};
 use crate::junit::junit;
 use crate::markdown::{COMMENT, markdown};
 
@@ -116,4 +116,22 @@ fn what_prompts_and_plugins_say_stays_text() {
     outside += rest;
     assert!(!outside.contains("script") || outside.contains("&lt;script"), "{outside}");
     assert!(!outside.contains('@'), "{outside}");
+}
+
+#[test]
+fn a_remote_that_failed_is_told_in_each_format_and_is_no_part_of_what_runs_share() {
+    let mut results = fold(&examples::passing());
+    let all = |results: &Results| [junit(results, None), markdown(results, None, COMMENT), annotations(results)];
+    let before = all(&results.timeless());
+    let problem = Some("s3://evidence cannot be reached: ]]> timed out".to_owned());
+    let (url, state) = ("s3://evidence".to_owned(), RemoteState::Degraded);
+    results.remote = Some(RemoteRecord { url, state, images: 0, scores: 0, pushed: 0, problem });
+    assert_eq!(all(&results.timeless()), before);
+    for text in all(&results) {
+        assert!(text.contains("the run had no remote, or not to its end: s3://evidence cannot be reached"), "{text}");
+    }
+    Report::deserialize_from_str(&junit(&results, None)).unwrap();
+    assert!(annotations(&results).starts_with("::warning title=difftest::"));
+    results.remote.as_mut().unwrap().state = RemoteState::Used;
+    assert!(!all(&results).iter().any(|text| text.contains("no remote")));
 }

@@ -10,7 +10,7 @@ use difftest_core::metric::MetricKind;
 use difftest_core::visual::{Comparison, Standing, Tier};
 
 use crate::evidence;
-use crate::json::{CaseResult, GateRecord, SuiteResult, TestResult};
+use crate::json::{CaseResult, GateRecord, RemoteState, Results, SuiteResult, TestResult};
 use crate::text::{bound, compared, count, safe, score};
 
 /// How a verdict is called everywhere.
@@ -23,6 +23,14 @@ pub fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Error => "error",
         Verdict::NotRun => "not run",
     }
+}
+
+/// What was wrong with the remote, where the run went on without it.
+#[must_use]
+pub fn remote(results: &Results) -> Option<String> {
+    let remote = results.remote.as_ref().filter(|remote| remote.state == RemoteState::Degraded)?;
+    let problem = remote.problem.as_deref().unwrap_or("it failed");
+    Some(format!("the run had no remote, or not to its end: {}", safe(problem)))
 }
 
 /// What a gate compared and what came of it: `clip_score mean 0.241 < 0.250, short by 0.009 (12 scores)`.

@@ -13,11 +13,13 @@ use crate::text::count;
 /// GitHub shows ten of a kind for each step.
 const MOST: usize = 10;
 
-/// One line for each test that did not pass, pointing at its name in the suite; errors for failures, warnings for what was not run.
+/// One line for each test that did not pass, pointing at its name in the suite; errors for failures, warnings for what was not run and
+/// for a remote that failed.
 #[must_use]
 pub fn annotations(results: &Results) -> String {
     let mut errors = Vec::new();
-    let mut warnings = Vec::new();
+    let remote = findings::remote(results).map(|said| format!("::warning title=difftest::{}\n", message(&said)));
+    let mut warnings: Vec<String> = remote.into_iter().collect();
     for suite in &results.suites {
         if let Some(error) = &suite.error {
             errors.push(line("error", suite, None, &format!("suite {}", suite.name), &error.message));

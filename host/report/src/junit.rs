@@ -36,7 +36,11 @@ pub fn junit(results: &Results, base: Option<&Path>) -> String {
         report.set_time(time);
     });
     for suite in &results.suites {
-        report.add_test_suite(one_suite(suite, base));
+        let mut suite = one_suite(suite, base);
+        if let Some(said) = findings::remote(results) {
+            suite.set_system_err(format!("warning: {said}"));
+        }
+        report.add_test_suite(suite);
     }
     // Writing to a string fails only for text that XML has no way to write, and the writer leaves such characters out.
     report.to_string().unwrap_or_else(|error| format!("<!-- {error} -->\n<testsuites/>\n"))

@@ -93,6 +93,9 @@ fn head(results: &Results) -> String {
     if let Some(error) = &results.error {
         let _ = write!(text, "\n{}\n", code(&error.message));
     }
+    if let Some(said) = findings::remote(results) {
+        let _ = write!(text, "\nWarning: {}\n", code(&said));
+    }
     text
 }
 

@@ -13,7 +13,8 @@ pub const DEFAULT_ROOT: &str = ".difftest";
 
 /// The recording in the folder of a run.
 pub const RECORDING: &str = "events.jsonl";
-const RESULTS: &str = "results.json";
+/// The results' name in a run's folder.
+pub const RESULTS: &str = "results.json";
 const IMAGES: &str = "images";
 
 /// The folder of the run that is going on, locked as long as this lives (a kill unlocks it).

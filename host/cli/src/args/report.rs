@@ -6,7 +6,8 @@ use super::reports::Reports;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  difftest report --junit report.xml              the last run
+  difftest report --open                          the page of the last run, in the browser
+  difftest report --junit report.xml              the same run, for a CI service
   difftest report 20261121 --markdown report.md   the one run whose name begins so
   difftest report latest --jsonl - | jq .event")]
 pub(crate) struct ReportArgs {
@@ -15,6 +16,9 @@ pub(crate) struct ReportArgs {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) reports: Reports,
+    /// Open the page in the browser; without `--html` it is written into the folder of the run.
+    #[arg(long)]
+    pub(crate) open: bool,
     /// End with the exit code of the run, and not with 0 because the report was written.
     #[arg(long)]
     pub(crate) exit_code: bool,

@@ -170,12 +170,12 @@ fn keep(
     }
     let kept = folder.results_path();
     let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
+    commands::history::keep(&record, ui);
     let trouble = args.reports.write(&results, &folder.recording_path(), ui).err().or(trouble);
     if trouble.is_none() {
         let named = args.reports.output.as_deref().filter(|path| *path != Path::new("-"));
         ui.note(&format!("     results {}", named.unwrap_or(&kept).display()));
     }
-    commands::history::keep(&record, ui);
     let exit = match trouble {
         Some(error) => error.report(ui),
         None => Exit::from(merged.conclusion),

@@ -14,6 +14,7 @@ mod inputs;
 pub(crate) mod list;
 pub(crate) mod merge;
 pub(crate) mod model;
+mod open;
 mod output;
 pub(crate) mod plan;
 pub(crate) mod plugin;

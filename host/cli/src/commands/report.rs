@@ -3,16 +3,21 @@
 use std::io;
 
 use difftest_core::event::Conclusion;
+use difftest_report::findings;
+use difftest_report::html::HtmlOptions;
 use difftest_report::terminal::{Terminal, TerminalOptions};
 use difftest_store::events;
 use difftest_store::run_folder::RECORDING;
 
 use crate::args::report::{CiArgs, ReportArgs};
-use crate::commands::run;
+use crate::commands::{open, run};
 use crate::environment;
 use crate::error::{CliError, Exit};
 use crate::recorded;
 use crate::ui::Ui;
+
+/// The page in the folder of a run, where no other place was named.
+const PAGE: &str = "report.html";
 
 pub(crate) fn ci(args: &CiArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     environment::behave_as_ci();
@@ -24,9 +29,13 @@ pub(crate) fn ci(args: &CiArgs, ui: &mut Ui) -> Result<Exit, CliError> {
 
 pub(crate) fn report(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folder = recorded::folder(&args.run)?;
-    args.reports.check(&[])?;
+    let mut reports = args.reports.clone();
+    if args.open && reports.html.html.is_none() {
+        reports.html.html = Some(folder.join(PAGE));
+    }
+    reports.check(&[])?;
     let results = recorded::load_results(&folder)?;
-    if !args.reports.any() {
+    if !reports.any() {
         // What the run told, told again.
         let mut terminal = Terminal::new(
             io::stderr(),
@@ -43,12 +52,21 @@ pub(crate) fn report(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
             terminal.event(&event?);
         }
     }
-    args.reports.write(&results, &folder.join(RECORDING), ui)?;
+    let page = HtmlOptions { folder: Some(folder.clone()), ..HtmlOptions::default() };
+    reports.write_with(&results, &folder.join(RECORDING), page, ui)?;
+    if let Some(said) = findings::remote(&results) {
+        ui.note(&format!("warning: {said}"));
+    }
     if results.conclusion.is_none() {
         ui.note("the run was cut short: its recording has no end");
     }
+    if let Some(page) = reports.html.html.as_deref().filter(|_| args.open) {
+        open::page(page, ui);
+    }
     Ok(match results.conclusion {
         _ if !args.exit_code => Exit::Success,
+        // An upload that failed is an error of a run that passed.
+        _ if results.exit_code == Some(Exit::Error as u8) => Exit::Error,
         Some(conclusion) => conclusion.into(),
         None => Exit::from(Conclusion::Interrupted),
     })

@@ -9,7 +9,7 @@ use difftest_report::{github, junit, markdown};
 use difftest_store::atomic;
 
 use crate::args::reports::{Github, Reports};
-use crate::commands::{Planned, html, output};
+use crate::commands::{Planned, history, html, output};
 use crate::error::CliError;
 use crate::ui::Ui;
 
@@ -60,7 +60,8 @@ impl Reports {
         self.write_with(results, recording, HtmlOptions::default(), ui)
     }
 
-    /// As [`Reports::write`], with what else is known for the HTML page; its budget is the one that was asked for.
+    /// As [`Reports::write`], with what else is known for the HTML page. Its budget is the one that was asked for, its history this
+    /// project's: a run is kept there before its reports are written.
     pub(crate) fn write_with(
         &self,
         results: &Results,
@@ -102,9 +103,11 @@ impl Reports {
         }
         if let Some(path) = &self.html.html {
             let mut options = HtmlOptions { budget: self.html.html_budget, stable: self.stable, ..page };
+            // Where plugins lie and what earlier runs came to is of this machine.
             if self.stable {
-                // Where plugins lie and what earlier runs came to is of this machine.
-                (options.rerun, options.history) = (String::new(), Vec::new());
+                options.rerun.clear();
+            } else {
+                options.history = history::past(results, ui);
             }
             note(html::write(for_page, &options, path, ui).map(drop), ui);
         }

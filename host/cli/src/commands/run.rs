@@ -147,6 +147,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
         remote.as_mut().and_then(|remote| remote.finish(cache.as_deref(), &known, conclusion, &mut results, ui));
     let kept = folder.results_path();
     let trouble = atomic::write(&kept, results.to_json().as_bytes()).map_err(CliError::from).err();
+    commands::history::keep(&record, ui);
     let page = HtmlOptions { rerun: rerun(args), ..HtmlOptions::default() };
     let trouble = args.reports.write_with(&results, &folder.recording_path(), page, ui).err().or(trouble);
     if trouble.is_none() {
@@ -155,7 +156,6 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     let updated = update::accept(&results, update, &making, ui).err();
     let trouble = trouble.or(updated);
-    commands::history::keep(&record, ui);
     // A recording that was asked for and is not there would be missed only at the merge.
     let trouble = match recorded {
         Some(Ok(path)) => {

@@ -57,6 +57,100 @@ fn a_budget_has_a_unit_and_is_kept() {
     env.run_suite(SUITE, &["--html", "r.html", "--html-budget", "much"]).exits(2).says(&["a size such as 32MiB"]);
 }
 
+/// How many points each line of a page has.
+fn lines(env: &TestEnv, page: &str) -> Vec<usize> {
+    let page = std::fs::read_to_string(env.path(page)).unwrap();
+    page.split("<polyline points=\"").skip(1).map(|rest| rest.split('"').next().unwrap().split(' ').count()).collect()
+}
+
+#[test]
+fn the_page_shows_the_runs_that_led_to_this_one() {
+    let env = env();
+    for (grey, points) in [(100, vec![]), (128, vec![2; 3]), (140, vec![3; 3])] {
+        ImageBuffer::from_pixel(20, 10, Rgb::<u8>([grey; 3])).save(env.path("out/a.png")).unwrap();
+        env.run_suite(SUITE, &["--html", "report.html"]).exits(1);
+        assert_eq!(lines(&env, "report.html"), points, "of the test and of its two cases");
+    }
+    let page = std::fs::read_to_string(env.path("report.html")).unwrap();
+    for said in ["3 runs, the last 0.775", "3 runs, the last 0.549", "3 runs, the last 1.000"] {
+        assert!(page.contains(said), "{said}");
+    }
+    // Told later it is the same; a run is not led to by what came after it.
+    env.run(["report", "--html", "later.html"]).exits(0);
+    assert_eq!(lines(&env, "later.html"), [3; 3]);
+    env.run(["report", "latest~1", "--html", "before.html"]).exits(0);
+    assert_eq!(lines(&env, "before.html"), [2; 3]);
+    // What other runs came to is of this machine.
+    env.run_suite(SUITE, &["--html", "stable.html", "--stable"]).exits(1);
+    assert!(lines(&env, "stable.html").is_empty());
+}
+
+#[test]
+fn a_page_does_without_a_history_and_makes_none() {
+    let env = env();
+    env.run_suite(SUITE, &[]).exits(1);
+    env.run_suite(SUITE, &[]).exits(1);
+    let history = env.path(".difftest/history.db");
+    // `user_version` lies at byte 60: this one is of a newer difftest.
+    let mut bytes = std::fs::read(&history).unwrap();
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&history, &bytes).unwrap();
+    env.run(["report", "--html", "newer.html"]).exits(0).says(&["the page has no history", "newer difftest"]);
+    std::fs::remove_file(&history).unwrap();
+    env.run(["report", "--html", "none.html"]).exits(0);
+    for page in ["newer.html", "none.html"] {
+        assert!(lines(&env, page).is_empty(), "{page}");
+    }
+    assert!(!history.exists());
+}
+
+#[test]
+fn the_folder_of_a_run_may_be_moved() {
+    let env = TestEnv::new();
+    let suite = "model = \"builtin:shapes\"\n\n[[test]]\nname = \"one\"\nprompts = [\"a red circle\"]\nsteps = 2\nmetrics = [\"image-stats/brightness\"]\n";
+    env.run_suite(suite, &["--artifacts", "made", "--html", "there.html"]).exits(0);
+    std::fs::create_dir(env.path("elsewhere")).unwrap();
+    std::fs::rename(env.path("made"), env.path("elsewhere/moved")).unwrap();
+    env.run(["report", "elsewhere/moved", "--html", "moved.html"]).exits(0);
+    let pictures = |page: &str| std::fs::read_to_string(env.path(page)).unwrap().matches("src=\"data:image").count();
+    assert!(pictures("moved.html") > 0);
+    assert_eq!(pictures("moved.html"), pictures("there.html"));
+}
+
+/// A program in a folder of its own that stands in for what opens files on this system.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_is_opened_where_there_is_a_screen() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let env = env();
+    env.run_suite(SUITE, &[]).exits(1);
+    let report = |variables: &[(&str, &str)], words: &[&str]| {
+        let mut command = env.command();
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("BROWSER");
+        finished(command.args(["report", "--open"]).args(words).envs(variables.iter().copied()).output().unwrap())
+            .exits(0)
+    };
+    report(&[], &[]).says(&["html", "not opened: there is no display here; the page is", "report.html"]);
+    let run = std::fs::read_dir(env.path(".difftest/runs")).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains("0.502 &lt; 0.600"));
+    report(&[("DISPLAY", ":0"), ("CI", "true")], &[]).says(&["not opened: on CI nobody looks at a browser"]);
+
+    let bin = env.path("bin");
+    let screen = [("DISPLAY", ":0"), ("PATH", bin.to_str().unwrap())];
+    report(&screen, &[]).says(&["not opened: xdg-open cannot be started"]);
+    let program = |script: &str| {
+        let path = env.write("bin/xdg-open", script);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    program("#!/bin/sh\nexit 3\n");
+    report(&screen, &[]).says(&["not opened: xdg-open could not open it", "3"]);
+    program("#!/bin/sh\nprintf %s \"$1\" > opened.txt\n");
+    let told = report(&screen, &["--html", "pages/mine.html"]);
+    assert!(!told.stderr.contains("not opened"), "{}", told.stderr);
+    assert_eq!(std::fs::read_to_string(env.path("opened.txt")).unwrap(), "pages/mine.html");
+}
+
 /// `difftest` with these words, outside of any CI: there, nothing is accepted.
 fn person(env: &TestEnv, words: &[&str]) -> Finished {
     let mut command = env.command();

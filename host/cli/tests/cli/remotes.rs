@@ -312,6 +312,33 @@ fn a_remote_that_fails_ends_the_run_before_anything_is_made_or_is_told() {
     check(&place, "cannot be reached");
 }
 
+/// What the results say stands in every report, and in those that are made later.
+#[test]
+fn a_remote_that_a_run_went_on_without_is_in_its_reports() {
+    let env = TestEnv::new();
+    env.write("suites/suite.toml", SUITE);
+    let plugins = crate::env::workspace().join("plugins");
+    let told = |arguments: &[&str], files: [&str; 3]| {
+        let mut command = env.command();
+        command.args(arguments).args(["--junit", files[0], "--markdown", files[1], "--html", files[2]]);
+        command.env("NO_PROXY", "*").envs(server::environment("127.0.0.1:1", Who::Reader));
+        finished(command.output().unwrap()).exits(0).says(&["s3://bucket cannot be reached"]);
+        for file in files {
+            let text = std::fs::read_to_string(env.path(file)).unwrap();
+            assert!(text.contains("no remote, or not to its end: s3://bucket cannot be reached"), "{file}: {text}");
+        }
+    };
+    let remote = ["--remote", "s3://bucket", "--remote-policy", "optional"];
+    let run = ["run", "suite", "--plugins", plugins.to_str().unwrap()];
+    told(&[&run[..], &remote].concat(), ["a.xml", "a.md", "a.html"]);
+    told(&["report"], ["b.xml", "b.md", "b.html"]);
+    for [a, b] in
+        [["a.xml", "b.xml"], ["a.md", "b.md"]].map(|pair| pair.map(|file| std::fs::read(env.path(file)).unwrap()))
+    {
+        assert!(a == b, "the same, told later");
+    }
+}
+
 #[test]
 fn an_upload_that_is_refused_fails_a_run_that_passed() {
     let Some(place) = Place::s3() else { return };
@@ -319,6 +346,7 @@ fn an_upload_that_is_refused_fails_a_run_that_passed() {
     let (finished, results) = run(&place, &env, Who::Reader, &["--upload", "always"]);
     finished.exits(2).says(&["1 passed", "refuses to write"]);
     assert_eq!((&results["conclusion"], &results["exit_code"]), (&"passed".into(), &2.into()));
+    env.run(["report", "--exit-code"]).exits(2).says(&["refuses to write"]);
     // what was made is here, and goes there with the right that it takes
     place.run(&env, Who::Writer, &["push", "--cache"]).exits(0);
     place.run(&env, Who::Writer, &["run", "--no-cache"]).exits(2).says(&["--no-cache"]);
@@ -332,7 +360,17 @@ const SHARDED: &str = "model = \"builtin:shapes\"\n\n[defaults]\nsteps = 2\n\n[[
 fn four_shards_through_a_remote_are_the_run_of_everything() {
     let plugins = crate::env::workspace().join("plugins");
     let plugins = plugins.to_str().unwrap();
-    let reports = ["--stable", "--output", "results.json", "--junit", "junit.xml", "--markdown", "report.md"];
+    let reports = [
+        "--stable",
+        "--output",
+        "results.json",
+        "--junit",
+        "junit.xml",
+        "--markdown",
+        "report.md",
+        "--html",
+        "report.html",
+    ];
     let whole = TestEnv::new();
     whole.write("suites/suite.toml", SHARDED);
     whole.run([&["run", "suite", "--plugins", plugins][..], &reports].concat()).exits(1);
@@ -357,7 +395,7 @@ fn four_shards_through_a_remote_are_the_run_of_everything() {
         let merging = TestEnv::new();
         let url = format!("{}/run/4711", place.url());
         place.run(&merging, Who::Reader, &[&["merge", &url][..], &reports].concat()).exits(1);
-        for file in ["results.json", "junit.xml", "report.md"] {
+        for file in ["results.json", "junit.xml", "report.md", "report.html"] {
             let [merged, one] = [&merging, &whole].map(|env| std::fs::read(env.path(file)).unwrap());
             assert!(merged == one, "{file} differs");
         }

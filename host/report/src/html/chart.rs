@@ -110,7 +110,7 @@ pub(super) fn sparkline(points: &[HistoryPoint]) -> String {
     for (index, value) in values.iter().enumerate() {
         let _ = write!(line, "{:.1},{:.1} ", 2.0 + index as f64 * step, y(*value));
     }
-    let said = format!("{}, the last {}", text::count(values.len(), "earlier value"), text::score(*last));
+    let said = format!("{}, the last {}", text::count(values.len(), "run"), text::score(*last));
     format!(
         "<svg class=\"sparkline\" viewBox=\"0 0 156 32\" width=\"156\" height=\"32\" role=\"img\" aria-label=\"{said}\">\
          <polyline points=\"{}\"/><circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/></svg>",
@@ -153,7 +153,7 @@ mod tests {
     fn a_sparkline_needs_a_value() {
         let point = |value| HistoryPoint { run: String::new(), started: String::new(), value };
         assert_eq!(sparkline(&[]), "");
-        assert!(sparkline(&[point(1.0)]).contains("1 earlier value, the last 1.000"));
+        assert!(sparkline(&[point(1.0)]).contains("1 run, the last 1.000"));
         assert_eq!(sparkline(&[point(1.0), point(2.0), point(f64::NAN)]).matches(',').count(), 3);
     }
 }

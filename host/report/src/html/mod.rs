@@ -66,7 +66,7 @@ pub struct HtmlOptions {
     pub rerun: String,
     /// Where the folder of the run is now, if it was moved since: files are looked for in there too.
     pub folder: Option<PathBuf>,
-    /// Earlier values of scores.
+    /// What scores were in the runs that led to this one.
     pub history: Vec<HistorySeries>,
     /// Leaves out what differs between two runs of the same work: the run's name, times, paths.
     pub stable: bool,
@@ -78,14 +78,14 @@ impl Default for HtmlOptions {
     }
 }
 
-/// What a metric said in earlier runs, of a test or of one of its cases. The last point may be this run's.
+/// What a metric said in the runs that led to this one, of a test or of one of its cases. The last point is this run's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistorySeries {
     /// The suite.
     pub suite: String,
     /// The test.
     pub test: String,
-    /// The case's id; `None` for what the gate compared of the whole test.
+    /// The case's id; `None` for the mean over the test.
     pub case: Option<String>,
     /// The metric's name.
     pub metric: String,
@@ -93,7 +93,7 @@ pub struct HistorySeries {
     pub points: Vec<HistoryPoint>,
 }
 
-/// A value in an earlier run.
+/// A value in one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryPoint {
     /// The run.

@@ -10,6 +10,7 @@ use super::markup::{Text, cut};
 use super::pictures::Pictures;
 use super::status::Status;
 use super::view::View;
+use crate::findings;
 use crate::json::{Results, SuiteResult};
 use crate::text::{count, duration};
 
@@ -54,6 +55,9 @@ pub(super) fn write(view: &View<'_>, pictures: &Pictures, out: &mut dyn Write) -
     }
     writeln!(out, "</div>\n<div id=\"tools\"></div>\n</header>")?;
     banner(pictures, out)?;
+    if let Some(said) = findings::remote(results) {
+        writeln!(out, "<p class=\"banner\" id=\"remote\">{}</p>", Text(&said))?;
+    }
     errors(results, out)
 }
 

@@ -117,7 +117,7 @@ fn is_complete_without_javascript() {
         "no worse than the baseline: change -0.030 [-0.050 to -0.010], at least -0.005 needed: a loss is shown",
         "31 are needed for the margin 0.005",
         "lost most: p1 (-0.050)",
-        "12 earlier values, the last",
+        "12 runs, the last",
         "the file is not there any more",
         "plugin ran out of fuel",
         "class=\"expected\"",

@@ -2,10 +2,12 @@
 //!
 //! Every reading command first takes in recordings that the history does not have yet, so a run that was killed, or could not be kept, is
 //! there too. A file that turns out to be damaged is set aside, made again of the recordings, and asked again.
+//! `past` is for the page of a run, which takes what is there.
 
 mod flaky;
 mod manage;
 mod metric;
+mod past;
 mod runs;
 
 use std::path::Path;
@@ -19,6 +21,7 @@ use crate::error::{CliError, Exit};
 use crate::ui::Ui;
 
 pub(super) use metric::signed;
+pub(super) use past::past;
 
 pub(crate) fn history(args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     match (&args.command, &args.metric) {

@@ -1,8 +1,7 @@
 //! One image after another, on a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
 use difftest_report::json::Results;
 use difftest_report::text::count;
@@ -11,6 +10,7 @@ use difftest_store::baseline::Decision;
 use super::pending::{self, Pending};
 use super::{Decided, carry_out};
 use crate::args::review::REVIEW_HELP;
+use crate::commands::open;
 use crate::error::{CliError, Exit};
 use crate::ui::Ui;
 
@@ -109,22 +109,8 @@ fn show(one: &Pending<'_>, ui: &mut Ui) {
         comparison.diff.clone(),
     ];
     for path in paths.into_iter().flatten() {
-        if let Err(error) = opened(&path) {
+        if let Err(error) = open::file(&path) {
             ui.note(&format!("cannot open {}: {error}", path.display()));
         }
     }
-}
-
-fn opened(path: &Path) -> io::Result<()> {
-    let mut command = if cfg!(target_os = "macos") {
-        Command::new("open")
-    } else if cfg!(windows) {
-        Command::new("explorer")
-    } else {
-        Command::new("xdg-open")
-    };
-    let child = command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    // Viewers stay open; nobody waits for them.
-    drop(child);
-    Ok(())
 }
