@@ -325,7 +325,10 @@ fn a_remote_that_a_run_went_on_without_is_in_its_reports() {
         finished(command.output().unwrap()).exits(0).says(&["s3://bucket cannot be reached"]);
         for file in files {
             let text = std::fs::read_to_string(env.path(file)).unwrap();
-            assert!(text.contains("no remote, or not to its end: s3://bucket cannot be reached"), "{file}: {text}");
+            assert!(
+                text.contains("no remote, or not to its end: the remote s3://bucket cannot be reached"),
+                "{file}: {text}"
+            );
         }
     };
     let remote = ["--remote", "s3://bucket", "--remote-policy", "optional"];
