@@ -68,6 +68,18 @@ pub struct BaselineScore {
     pub metric: String,
 }
 
+/// What a run found in its baseline for a case, for those who look at both images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineImage {
+    /// The image file: relative to the working directory of the run, unless its baselines lie at an absolute place.
+    pub path: PathBuf,
+    /// SHA-256 of size and pixels.
+    pub digest: Digest,
+    /// By metric name, the scores that can be compared with those of the run: the same exact metric gave them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
+}
+
 impl Baseline {
     /// The score of a case, if it was given by the metric of this key.
     #[must_use]

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::baseline::BaselineInfo;
+use crate::baseline::{BaselineImage, BaselineInfo};
 use crate::digest::Digest;
 use crate::gate::{GateResult, OnInconclusive};
 use crate::generate::{GenerateError, GeneratorInfo, Prompt, Settings};
@@ -256,6 +256,9 @@ pub struct CaseInfo {
     /// judged, and for one that needs no work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Difference>,
+    /// What the suite's baseline has for it. A visual regression test tells its own in [`Event::Compared`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineImage>,
 }
 
 /// Whether something was done in this run.

@@ -191,7 +191,8 @@ pub struct Comparison {
     /// What each tier says; empty for a new image, and where the sizes differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<TierResult>,
-    /// What the tier `pixel` found besides: how many pixels differ, how many more at soft edges, and how much.
+    /// How many pixels differ and which share of those compared, how many more at soft edges, and how much: where the tier `pixel`
+    /// was asked, and beside each picture of the difference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
     /// Both images with the differing pixels marked, where a tier does not hold.

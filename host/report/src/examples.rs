@@ -72,6 +72,7 @@ pub(crate) fn start(per_test: usize) -> Vec<Event> {
             settings: Settings { steps: Some(25), guidance: Some(5.0), ..Settings::default() },
             action: Action::Generate,
             because: None,
+            baseline: None,
         }
     });
     let generator = GeneratorInfo {

@@ -256,7 +256,7 @@ fn run_suite(
         baseline: baseline.as_ref().map(|baseline| baseline.info.clone()),
         inconclusive: plan.inconclusive,
         tests: describe::tests(plan, &loaded, loader, settings),
-        cases: describe::cases(plan, &loaded.evidence),
+        cases: describe::cases(plan, &loaded.evidence, baseline.as_ref(), &keys),
     })?;
     let keeper = Keeper { cache: loader.cache.as_deref(), run: &options.run };
     keeper.troubles().into_iter().try_for_each(&mut *sink)?;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use difftest_core::baseline::{Baseline, BaselineImage};
 use difftest_core::digest::Digest;
 use difftest_core::event::{CaseInfo, ErrorInfo, TestInfo};
 use difftest_core::generate::Generator;
 use difftest_core::metric::{AnyMetric, MetricSource, ReproducibilityClass, metric_key};
 use difftest_core::model::Models as _;
-use difftest_core::plan::{SuitePlan, TestPlan};
+use difftest_core::plan::{Case, SuitePlan, TestPlan};
 use serde_json::Value;
 
 use crate::conduct::SuiteRun;
@@ -89,8 +90,22 @@ pub(crate) fn models(plan: &SuitePlan, suite: &SuiteRun) -> Vec<(String, Digest)
     if plugins.count() == 0 { Vec::new() } else { suite.models.declared().to_vec() }
 }
 
-/// The cases, as planned, with the work that they need.
-pub(crate) fn cases(plan: &SuitePlan, evidence: &Evidence) -> Vec<CaseInfo> {
+/// The cases, as planned, with the work that they need and what the baseline has for them. `keys` by test and metric.
+pub(crate) fn cases(
+    plan: &SuitePlan,
+    evidence: &Evidence,
+    baseline: Option<&Baseline>,
+    keys: &[Vec<String>],
+) -> Vec<CaseInfo> {
+    let before = |case: &Case| -> Option<BaselineImage> {
+        let baseline = baseline?;
+        let known = baseline.cases.get(&case.id)?;
+        let metrics = plan.tests[case.test].metrics.iter().zip(&keys[case.test]);
+        let scores = metrics.filter_map(|((wanted, _), key)| {
+            Some((wanted.name.clone(), baseline.score(&case.id, &wanted.name, key)?))
+        });
+        Some(BaselineImage { path: known.path.clone(), digest: known.image, scores: scores.collect() })
+    };
     let infos = plan.cases.iter().zip(&evidence.cases).map(|(case, found)| CaseInfo {
         id: case.id.clone(),
         test: case.test,
@@ -99,6 +114,7 @@ pub(crate) fn cases(plan: &SuitePlan, evidence: &Evidence) -> Vec<CaseInfo> {
         settings: (*case.settings).clone(),
         action: found.action,
         because: found.because.clone(),
+        baseline: before(case),
     });
     infos.collect()
 }

@@ -153,6 +153,10 @@ impl Comparer {
             self.tolerances.tiers.iter().map(|&tier| self.tier(tier, &pair, &mut details)).collect();
         let tiers = tiers?;
         let same = tiers.iter().all(|tier| tier.holds);
+        if !same && details.is_empty() {
+            // The picture of what differs is drawn by the pixel, whichever tiers were asked: these are its numbers.
+            details = numbers(&pixel::compare(&pair, &self.pixel_options()));
+        }
         let standing = if same { Standing::Same } else { Standing::Changed };
         let mut comparison = Comparison { details, ..self.comparison(standing, Some(expected), tiers) };
         if !same {
@@ -193,13 +197,7 @@ impl Comparer {
         let value = match (tier, &self.embedder) {
             (Tier::Pixel, _) => {
                 let found = pixel::compare(pair, &self.pixel_options());
-                let detail = |name: &str, value: f64| Detail { name: name.to_owned(), value };
-                *details = vec![
-                    detail("differing", found.differing as f64),
-                    detail("antialiased", found.antialiased as f64),
-                    detail("mean-magnitude", found.mean_magnitude),
-                    detail("largest-magnitude", found.largest_magnitude),
-                ];
+                *details = numbers(&found);
                 found.share()
             }
             (Tier::Semantic, Some(embedder)) => {
@@ -220,6 +218,17 @@ impl Comparer {
         };
         Ok(TierResult::new(tier, value, limit))
     }
+}
+
+fn numbers(found: &pixel::PixelDifference) -> Vec<Detail> {
+    let detail = |name: &str, value: f64| Detail { name: name.to_owned(), value };
+    vec![
+        detail("differing", found.differing as f64),
+        detail("share", found.share()),
+        detail("antialiased", found.antialiased as f64),
+        detail("mean-magnitude", found.mean_magnitude),
+        detail("largest-magnitude", found.largest_magnitude),
+    ]
 }
 
 /// 1 less the cosine of two embeddings: 0 for the same direction, 2 for the opposite.

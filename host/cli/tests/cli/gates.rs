@@ -81,7 +81,7 @@ fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     let with = |model: &Path| ["--baseline".to_owned(), "v1".into(), "--model".into(), model.display().to_string()];
     let run = |margin: &str, model: &Path| {
         let words = with(model);
-        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", "results.json"]).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", "results.json", "--html", "report.html"]).collect();
         env.run_suite(&paired(margin), &words)
     };
     // The same pixels prove that nothing was lost, without any margin.
@@ -96,6 +96,21 @@ fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     );
     let lost: Vec<f64> = evidence["lost"].as_array().unwrap().iter().map(|lost| lost[1].as_f64().unwrap()).collect();
     assert!(lost.len() >= 3 && lost.windows(2).all(|pair| pair[0] <= pair[1]), "the worst first: {evidence}");
+
+    // What each image had in the baseline is told with it: the gate's estimate is the mean of what they lost.
+    let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
+    let lost = cases.iter().map(|case| {
+        let score = |pointer: &str| case.pointer(pointer).unwrap_or_else(|| panic!("{pointer}: {case}")).as_f64().unwrap();
+        score("/scores/0/value") - score("/baseline/scores/clip_score")
+    });
+    let mean = lost.sum::<f64>() / cases.len() as f64;
+    assert!((mean - evidence["estimate"].as_f64().unwrap()).abs() < 1e-12, "{mean}: {evidence}");
+    // The page shows them side by side, and says of no image that it passed or failed.
+    let page = std::fs::read_to_string(env.path("report.html")).unwrap();
+    for part in ["<figure class=\"expected\"><img", "<figure class=\"heatmap\"><img", "class=\"thumb together\""] {
+        assert_eq!(page.matches(part).count(), 8, "{part}");
+    }
+    assert!(page.contains("baseline <b>v1</b>") && page.contains("model <b>worse</b>"));
 
     // With less damage a few prompts lose much and the others little: eight of them may be too few to prove it, but it is not green.
     run("0.01", &uneven).exits(1).says(&["p0  a red circle on a blue background"]);

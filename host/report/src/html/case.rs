@@ -1,21 +1,23 @@
-//! Everything about one case: its images, its scores, where they came from, and the command that repeats it.
+//! Everything about one case: its images, what it adds to the verdict, its scores, where they came from, and the command that repeats
+//! it.
 
 use std::io::{self, Write};
 
 use difftest_core::visual::{Comparison, Standing};
 
 use super::chart::{self, Axis};
-use super::markup::{Text, cut, quoted};
+use super::markup::{Text, cut};
 use super::overview::trouble;
-use super::page;
-use super::pictures::{Pictures, Role, Slot};
-use super::view::{Group, View};
+use super::pictures::Pictures;
+use super::view::{Case, Group, View};
+use super::{facts, share, stage};
+use crate::evidence;
 use crate::findings;
-use crate::json::{CaseResult, ImageFile};
+use crate::json::CaseResult;
 use crate::text;
 
 /// How much of a prompt stands here; the contact sheet has all of it.
-const PROMPT: usize = 1000;
+pub(super) const PROMPT: usize = 1000;
 
 pub(super) fn write(view: &View<'_>, index: usize, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
     let case = &view.cases[index];
@@ -26,9 +28,9 @@ pub(super) fn write(view: &View<'_>, index: usize, pictures: &Pictures, out: &mu
         "<details class=\"case\" data-case=\"{index}\"><summary><span class=\"badge {class}\">{sign} {label}</span> {id}</summary>\n\
          <article id=\"c{index}\" aria-label=\"{id}\">\n<header><span class=\"badge {class}\">{sign} {label}</span> <h3>{id}</h3></header>",
         sign = status.sign(),
-        label = status.label(),
+        label = Text(&case.said()),
     )?;
-    stage(view, index, pictures, out)?;
+    stage::write(view, index, pictures, out)?;
     writeln!(out, "<div class=\"about\">")?;
     let text = &result.prompt.text;
     write!(out, "<p class=\"words\"><bdi class=\"prompt\" dir=\"auto\">{}</bdi>", Text(&cut(text, PROMPT)))?;
@@ -45,52 +47,16 @@ pub(super) fn write(view: &View<'_>, index: usize, pictures: &Pictures, out: &mu
     if let Some(comparison) = &result.comparison {
         tiers(comparison, out)?;
     }
+    shares(case, out)?;
     scores(view, group, result, out)?;
-    facts(view, result, out)?;
+    facts::write(view, result, out)?;
     for line in &result.logs {
         writeln!(out, "<p class=\"log\">{}: {}: {}</p>", Text(&line.plugin), Text(&line.level), Text(&line.message))?;
     }
-    if let Some(command) = command(view, group, result) {
+    if let Some(command) = facts::command(view, group, result) {
         writeln!(out, "<pre class=\"command\"><code>{}</code></pre>", Text(&command))?;
     }
     writeln!(out, "</div></article></details>")
-}
-
-/// The pictures. A comparison has more than one; the script lays them over one another.
-fn stage(view: &View<'_>, index: usize, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
-    let case = &view.cases[index];
-    if case.result.image.is_none() {
-        return writeln!(out, "<div class=\"stage\"><span class=\"gone\"><b>no image</b></span></div>");
-    }
-    writeln!(out, "<div class=\"stage\">")?;
-    let expected = case.result.comparison.as_ref().and_then(|comparison| comparison.expected.as_ref());
-    let names = [
-        (Role::Expected, "expected", expected.map(|image| (image.width, image.height))),
-        (Role::Actual, "actual", case.result.image.as_ref().map(|image| (image.width, image.height))),
-        (Role::Difference, "difference", None),
-        (Role::Heatmap, "heatmap", None),
-    ];
-    for (role, name, size) in names {
-        let slot = pictures.slot(index, role);
-        if matches!(slot, Slot::Absent) {
-            continue;
-        }
-        write!(out, "<figure class=\"{name}\">")?;
-        // what has no larger picture shows its thumbnail instead
-        let small = role == Role::Actual && matches!(slot, Slot::SameAsThumbnail | Slot::LeftOut);
-        if small && matches!(pictures.slot(index, Role::Thumbnail), Slot::Shown(_)) {
-            write!(out, "<a class=\"borrowed\" href=\"#t{index}\">in the contact sheet</a>")?;
-        } else if small {
-            page::picture(view, case, pictures.slot(index, Role::Thumbnail), role, out)?;
-        } else {
-            page::picture(view, case, slot, role, out)?;
-        }
-        let label = if name == "heatmap" { "heat map" } else { name };
-        let size = size.map(|(width, height)| format!(" · {width} × {height}")).unwrap_or_default();
-        let less = if matches!(slot, Slot::LeftOut) { " · thumbnail: the picture was left out" } else { "" };
-        writeln!(out, "<figcaption>{label}{size}{}</figcaption></figure>", if small { less } else { "" })?;
-    }
-    writeln!(out, "</div>")
 }
 
 fn tiers(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
@@ -125,6 +91,43 @@ fn tiers(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</tbody></table>")
 }
 
+/// Its part in gates that judge all images together.
+fn shares(case: &Case<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if case.shares.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<p>Judged together with the other images of its test: no image passes or fails such a gate by itself.</p>\n\
+         <table class=\"scores shares\"><thead><tr><th>gate on</th><th>this image</th><th>baseline</th><th>difference</th>\
+         <th>its prompt, on average</th></tr></thead><tbody>"
+    )?;
+    for share in &case.shares {
+        let result = &share.gate.result;
+        let number = |value: Option<f64>| value.map(text::score).unwrap_or_default();
+        let difference = match share.change() {
+            Some(change) => format!("{change:+.3}: {}", share.moved(change)),
+            None if share.of_prompt.is_some() => String::new(),
+            None => share.words(),
+        };
+        let of_prompt = share.of_prompt.map(|change| format!("{change:+.3}: {}", share.moved(change)));
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>\
+             <td class=\"number\">{}</td></tr>",
+            Text(&result.metric),
+            number(share.score),
+            number(share.before),
+            Text(&difference),
+            Text(&of_prompt.unwrap_or_default())
+        )?;
+        if let Some(found) = evidence::found(result) {
+            writeln!(out, "<tr class=\"detail\"><td colspan=\"5\">{}</td></tr>", Text(&found))?;
+        }
+    }
+    writeln!(out, "</tbody></table>")
+}
+
 fn scores(view: &View<'_>, group: &Group<'_>, case: &CaseResult, out: &mut dyn Write) -> io::Result<()> {
     if case.scores.is_empty() {
         return Ok(());
@@ -136,12 +139,13 @@ fn scores(view: &View<'_>, group: &Group<'_>, case: &CaseResult, out: &mut dyn W
     for score in &case.scores {
         write!(out, "<tr><th scope=\"row\">{}</th>", Text(&score.metric))?;
         let gates = group.test.map_or(&[][..], |test| &test.gates);
-        let bounds: Vec<_> =
-            gates.iter().filter(|gate| gate.result.metric == score.metric).map(|gate| gate.result.bound).collect();
+        let of_it = || gates.iter().filter(|gate| gate.result.metric == score.metric);
+        let bounds: Vec<_> = of_it().filter_map(share::bound).collect();
+        let judges = group.test.is_some_and(|test| !of_it().any(|gate| share::is_together(test, gate)));
         match score.value {
             Some(value) => {
                 let bar = Axis::of(view.scores(group, &score.metric), &bounds)
-                    .map(|axis| chart::bar(&axis, value, bounds.first()))
+                    .map(|axis| chart::bar(&axis, value, bounds.first(), judges))
                     .unwrap_or_default();
                 let history = view.history(group, Some(&case.id), &score.metric);
                 let history = history.map(|series| chart::sparkline(&series.points)).unwrap_or_default();
@@ -165,56 +169,4 @@ fn scores(view: &View<'_>, group: &Group<'_>, case: &CaseResult, out: &mut dyn W
         writeln!(out)?;
     }
     writeln!(out, "</tbody></table>")
-}
-
-fn facts(view: &View<'_>, case: &CaseResult, out: &mut dyn Write) -> io::Result<()> {
-    let stable = view.options.stable;
-    write!(out, "<details class=\"facts\"><summary>where it came from</summary><dl>")?;
-    let mut row = |name: &str, value: &str| write!(out, "<dt>{}</dt><dd>{}</dd>", Text(name), Text(value));
-    if let Some(negative) = &case.prompt.negative {
-        row("negative prompt", &cut(negative, PROMPT))?;
-    }
-    for (name, value) in &case.prompt.attributes {
-        row(name, value)?;
-    }
-    if let Ok(serde_json::Value::Object(settings)) = serde_json::to_value(&case.settings) {
-        for (name, value) in &settings {
-            let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-            row(name, &cut(&value, PROMPT))?;
-        }
-    }
-    if !stable {
-        row("work", &because(case))?;
-        if let Some(seconds) = case.seconds {
-            row("time", &format!("{seconds:.3} s"))?;
-        }
-    }
-    if let Some(ImageFile { path, digest, attributes, .. }) = &case.image {
-        for (name, value) in attributes {
-            row(name, &cut(value, PROMPT))?;
-        }
-        row("pixels", &digest.to_string())?;
-        if !stable {
-            row("file", path)?;
-        }
-    }
-    writeln!(out, "</dl></details>")
-}
-
-/// `generate: settings/steps was 20, is 25`.
-fn because(case: &CaseResult) -> String {
-    let Some(difference) = &case.because else { return case.action.to_string() };
-    let (was, is) = (difference.was.as_deref().unwrap_or("absent"), difference.is.as_deref().unwrap_or("absent"));
-    format!("{}: {} was {}, is {}", case.action, difference.input, cut(was, 80), cut(is, 80))
-}
-
-/// What runs this case again; `None` where its id cannot stand in an expression.
-fn command(view: &View<'_>, group: &Group<'_>, case: &CaseResult) -> Option<String> {
-    let run = match view.options.rerun.as_str() {
-        "" => format!("difftest run {}", quoted(&group.suite.name)),
-        given => given.to_owned(),
-    };
-    let quote = ['"', '\''].into_iter().find(|quote| !case.id.contains(*quote))?;
-    // what is shown has to be what the id is
-    (text::safe(&case.id) == case.id).then(|| format!("{run} -k {}", quoted(&format!("{quote}{}{quote}", case.id))))
 }

@@ -35,11 +35,12 @@ impl Axis {
     }
 }
 
-/// A score on its axis: what is allowed is shaded, its ends are ticks, the score is a dot.
-pub(super) fn bar(axis: &Axis, value: f64, bound: Option<&Bound>) -> String {
+/// A score on its axis: what is allowed is shaded, its ends are ticks, the score is a dot, in the colour of a verdict where the bound
+/// judges each score for itself (`judges`).
+pub(super) fn bar(axis: &Axis, value: f64, bound: Option<&Bound>, judges: bool) -> String {
     const WIDTH: f64 = 160.0;
     let x = |value: f64| axis.at(value) * (WIDTH - 12.0) + 6.0;
-    let held = bound.map_or("", |bound| if bound.holds(value) { " in" } else { " out" });
+    let held = bound.filter(|_| judges).map_or("", |bound| if bound.holds(value) { " in" } else { " out" });
     let said = bound.map_or_else(|| text::score(value), |bound| text::compared(value, bound));
     let mut svg = format!(
         "<svg class=\"bar{held}\" viewBox=\"0 0 160 18\" width=\"160\" height=\"18\" role=\"img\" aria-label=\"{}\">\
@@ -130,9 +131,10 @@ mod tests {
     #[test]
     fn a_bar_shows_on_which_side_of_its_bound_a_score_lies() {
         let axis = Axis::of([0.1, 0.4].into_iter(), &[MIN]).unwrap();
-        let (short, enough) = (bar(&axis, 0.2, Some(&MIN)), bar(&axis, 0.3, Some(&MIN)));
+        let (short, enough) = (bar(&axis, 0.2, Some(&MIN), true), bar(&axis, 0.3, Some(&MIN), true));
         assert!(short.contains("bar out") && short.contains("0.200 &lt; 0.250, short by 0.050"), "{short}");
         assert!(enough.contains("bar in"), "{enough}");
+        assert!(bar(&axis, 0.2, Some(&MIN), false).contains("class=\"bar\""), "no verdict on a single score");
         let number = |svg: &str, name: &str| -> f64 {
             svg.rsplit_once(name).unwrap().1.split('"').nth(1).unwrap().parse().unwrap()
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use difftest_core::digest::Digest;
+use difftest_core::event::Verdict;
 use serde::Serialize;
 
 use super::markup::Json;
@@ -29,6 +30,8 @@ struct Page<'a> {
 struct Test<'a> {
     suite: &'a str,
     name: &'a str,
+    /// Its verdict: of cases that are judged together it is the only one.
+    verdict: Option<Verdict>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +67,11 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         format: FORMAT,
         run: if view.options.stable { "" } else { &view.results.run },
         prompts: &view.prompts,
-        tests: view.groups.iter().map(|group| Test { suite: &group.suite.name, name: group.name }).collect(),
+        tests: view.groups.iter().map(|group| Test {
+            suite: &group.suite.name,
+            name: group.name,
+            verdict: group.test.map(|test| test.verdict),
+        }).collect(),
         cases: cases.collect(),
         worst: &view.worst_first,
     };

@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use difftest_core::digest::Digest;
 use difftest_core::image::Image;
 use difftest_metrics::decode::{self, Limits};
+use difftest_metrics::encode::png;
 use difftest_metrics::resize::{Filter, resize};
+use difftest_metrics::visual::Pair;
+use difftest_metrics::visual::picture::heat_map;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -49,6 +52,38 @@ pub(super) enum Form {
 /// # Errors
 /// Why it cannot be shown, for people.
 pub(super) fn encode(path: &Path, digest: Option<Digest>, form: Form) -> Result<Encoded, String> {
+    let (bytes, image) = open(path, digest)?;
+    let (side, quality, as_it_is) = match form {
+        Form::Thumbnail => (THUMBNAIL, THUMBNAIL_QUALITY, THUMBNAIL_AS_IT_IS),
+        Form::Picture { as_it_is } => (PICTURE, PICTURE_QUALITY, as_it_is),
+        Form::File => (u32::MAX, PICTURE_QUALITY, u64::MAX),
+    };
+    if image.width().max(image.height()) <= side && bytes.len() as u64 <= as_it_is {
+        return Ok(encoded(media_type(&bytes), &bytes, &image, true));
+    }
+    jpeg(&image, side, quality)
+}
+
+/// How much an image differs from its baseline, drawn now. Exact up to so many bytes.
+///
+/// # Errors
+/// Why it cannot be shown, for people.
+pub(super) fn heat(
+    (image, digest): &(PathBuf, Digest),
+    (before, digest_before): &(PathBuf, Digest),
+    as_it_is: u64,
+) -> Result<Encoded, String> {
+    let ((_, image), (_, before)) = (open(image, Some(*digest))?, open(before, Some(*digest_before))?);
+    let pair = Pair::new(&image, &before, &[]).map_err(|error| error.to_string())?;
+    let picture = heat_map(&pair);
+    let bytes = png(&picture).map_err(|error| error.to_string())?;
+    if picture.width().max(picture.height()) <= PICTURE && bytes.len() as u64 <= as_it_is {
+        return Ok(encoded("image/png", &bytes, &picture, true));
+    }
+    jpeg(&picture, PICTURE, PICTURE_QUALITY)
+}
+
+fn open(path: &Path, digest: Option<Digest>) -> Result<(Vec<u8>, Image), String> {
     let limits = Limits::default();
     let bytes = read(path, limits.file_bytes).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "the file is not there any more".to_owned(),
@@ -58,15 +93,11 @@ pub(super) fn encode(path: &Path, digest: Option<Digest>, form: Form) -> Result<
     if digest.is_some_and(|digest| digest != image.digest()) {
         return Err("the file was changed: it has other pixels than in this run".to_owned());
     }
-    let (side, quality, as_it_is) = match form {
-        Form::Thumbnail => (THUMBNAIL, THUMBNAIL_QUALITY, THUMBNAIL_AS_IT_IS),
-        Form::Picture { as_it_is } => (PICTURE, PICTURE_QUALITY, as_it_is),
-        Form::File => (u32::MAX, PICTURE_QUALITY, u64::MAX),
-    };
-    if image.width().max(image.height()) <= side && bytes.len() as u64 <= as_it_is {
-        return Ok(encoded(media_type(&bytes), &bytes, &image, true));
-    }
-    let image = shrunk(&image, side).map_err(|error| error.to_string())?;
+    Ok((bytes, image))
+}
+
+fn jpeg(image: &Image, side: u32, quality: u8) -> Result<Encoded, String> {
+    let image = shrunk(image, side).map_err(|error| error.to_string())?;
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, quality)
         .encode(image.rgb8(), image.width(), image.height(), ExtendedColorType::Rgb8)

@@ -12,14 +12,17 @@
 //! each case with its images, scores, history and the command that repeats it. The script in `assets/` adds to the same elements:
 //! one case at a time, ways to compare, a filter, keys, marks that are exported as `approvals.json`. It renders nothing twice.
 //!
+//! **Only what was judged is said.** A gate over prompts, or on a baseline, says nothing of one image, so its cases neither pass nor fail:
+//! each shows what it lost against the baseline's image of it (which stands beside it), and they are sorted by that.
+//!
 //! **The budget** ([`HtmlOptions::budget`]) is kept by leaving out pictures, never text. What goes in first stays longest:
 //!
 //! 1. a thumbnail of every case, those that need attention first, in at most two thirds of what the text leaves;
 //! 2. the pictures of cases that need attention, the worst first: image, baseline, difference, heat map;
 //! 3. the pictures of all other cases, and thumbnails again in what is left.
 //!
-//! Images of at most `pictures::AS_IT_IS` bytes go in as they are, differences and heat maps always (they are lossless PNG);
-//! larger ones as JPEG of quality 90. A file whose pixels are not those of the run is not shown as if it were: the page says so.
+//! Images of at most `pictures::AS_IT_IS` bytes go in as they are, differences and heat maps of a run always (they are lossless PNG);
+//! larger ones, and large heat maps that only the page has drawn, as JPEG of quality 90. A file whose pixels are not those of the run is not shown as if it were: the page says so.
 //! A banner says what was left out, and the summary counts it.
 //!
 //! **What others wrote** (prompts, names, errors, logs) goes through [`crate::text::safe`] and is escaped for HTML; as data it
@@ -28,9 +31,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `status` | what is said of a single case, and which cases are to blame for a test |
+//! | `share` | what a case adds to a gate that judges all images together |
 //! | `view` | cases by test, in a grid and worst first |
 //! | `pictures`, `encode` | which pictures fit; a file to a data URL |
-//! | `page`, `overview`, `test`, `sheet`, `case` | the parts of the page |
+//! | `page`, `overview`, `test`, `sheet`, `case`, `stage`, `facts` | the parts of the page |
 //! | `chart` | score bars, histograms, sparklines as SVG |
 //! | `data`, `markup` | the data for the script; escaping |
 
@@ -38,11 +42,14 @@ mod case;
 mod chart;
 mod data;
 mod encode;
+mod facts;
 mod markup;
 mod overview;
 mod page;
 mod pictures;
+mod share;
 mod sheet;
+mod stage;
 mod status;
 mod test;
 mod view;

@@ -40,18 +40,17 @@ pub(super) fn write(view: &View<'_>, pictures: &Pictures, out: &mut dyn Write) -
     facts.push(count(results.suites.iter().map(|suite| suite.tests.len()).sum(), "test"));
     facts.push(count(view.cases.len(), "case"));
     facts.extend(work(view));
+    against(view, out)?;
     writeln!(out, "<p class=\"facts\">{}</p>", Text(&facts.join(" · ")))?;
     write!(out, "<div class=\"chips\" role=\"group\" aria-label=\"cases by status\">")?;
-    for status in Status::ALL.into_iter().filter(|status| view.count(*status) > 0) {
-        write!(
-            out,
-            "<button type=\"button\" class=\"chip {}\" data-filter=\"s:{}\" disabled><i>{}</i> {} <b>{}</b></button>",
-            status.word(),
-            status.word(),
-            status.sign(),
-            status.label(),
-            view.count(status)
-        )?;
+    for (word, label, sign) in Status::WORDS {
+        let count = view.count(word);
+        if count > 0 {
+            write!(
+                out,
+                "<button type=\"button\" class=\"chip {word}\" data-filter=\"is:{word}\" disabled><i>{sign}</i> {label} <b>{count}</b></button>"
+            )?;
+        }
     }
     writeln!(out, "</div>\n<div id=\"tools\"></div>\n</header>")?;
     banner(pictures, out)?;
@@ -59,6 +58,44 @@ pub(super) fn write(view: &View<'_>, pictures: &Pictures, out: &mut dyn Write) -
         writeln!(out, "<p class=\"banner\" id=\"remote\">{}</p>", Text(&said))?;
     }
     errors(results, out)
+}
+
+/// What was compared with what: the models and the baselines, each once.
+fn against(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let suites = &view.results.suites;
+    let models = names(suites.iter().filter_map(|suite| suite.generator.as_ref()).map(short_model));
+    let compared = suites.iter().flat_map(|suite| &suite.cases).filter_map(|case| case.comparison.as_ref());
+    let named = suites.iter().filter_map(|suite| suite.baseline.as_ref()).map(|baseline| &baseline.name);
+    let baselines = names(named.chain(compared.map(|comparison| &comparison.baseline)).cloned());
+    let parts: Vec<_> = [("model", models), ("baseline", baselines)]
+        .into_iter()
+        .filter_map(|(what, names)| names.map(|names| format!("{what} <b>{}</b>", Text(&names))))
+        .collect();
+    if parts.is_empty() { Ok(()) } else { writeln!(out, "<p class=\"against\">{}</p>", parts.join(" · ")) }
+}
+
+/// `a, b and 2 more`; `None` without any.
+fn names(names: impl Iterator<Item = String>) -> Option<String> {
+    const MOST: usize = 3;
+    let mut each: Vec<String> = Vec::new();
+    for name in names.filter(|name| !name.is_empty()) {
+        if !each.contains(&name) {
+            each.push(name);
+        }
+    }
+    let more = each.len().saturating_sub(MOST);
+    each.truncate(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!each.is_empty()).then(|| format!("{}{more}", each.join(", ")))
+}
+
+/// The model as people call it: of a path its last part.
+fn short_model(generator: &GeneratorInfo) -> String {
+    let model = generator.model.trim_end_matches(['/', '\\']);
+    let is_path = model.starts_with(['/', '.', '~', '\\']) || model.matches(['/', '\\']).count() > 1;
+    let name = if is_path { model.rsplit(['/', '\\']).next().unwrap_or(model) } else { model };
+    let revision = generator.revision.as_ref().map(|revision| format!(" at {}", cut(revision, 12))).unwrap_or_default();
+    format!("{}{revision}", cut(name, 60))
 }
 
 /// What each suite ran on: the last thing people look for.

@@ -36,7 +36,7 @@ pub(super) fn render(view: &View<'_>, pictures: &Pictures, out: &mut dyn Write) 
     overview::write(view, pictures, out)?;
     out.write_all(b"<section id=\"sheets\" aria-label=\"tests\">\n")?;
     for &group in &view.groups_worst_first {
-        test::write(view, &view.groups[group], pictures, out)?;
+        test::write(view, group, pictures, out)?;
     }
     out.write_all(b"</section>\n")?;
     overview::environments(view, out)?;
@@ -75,7 +75,7 @@ fn foot(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<footer>difftest {} · Scores were computed on the original files. Larger pictures are JPEG of quality 90 here; \
-         small ones, differences and heat maps are exact.</footer>",
+         small ones are exact, and so are the differences and heat maps that the run has drawn.</footer>",
         Text(&view.results.difftest)
     )?;
     data::write(view, out)?;

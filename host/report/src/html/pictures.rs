@@ -7,7 +7,7 @@ use difftest_core::visual::Standing;
 use rayon::prelude::*;
 
 use super::HtmlSummary;
-use super::encode::{Encoded, Form, THUMBNAIL, encode};
+use super::encode::{Encoded, Form, THUMBNAIL, encode, heat};
 use super::view::{Case, View};
 
 /// Image files up to this many bytes go into the page as they are.
@@ -124,9 +124,13 @@ impl Pictures {
 /// What a picture is before any is made.
 fn initial(case: &Case<'_>, role: Role) -> Slot {
     let Some(image) = &case.result.image else { return Slot::Absent };
-    let wished = if file(case, role).is_some() { Slot::LeftOut } else { Slot::Absent };
+    let there = file(case, role).is_some() || role == Role::Heatmap && drawn(case).is_some();
+    let wished = if there { Slot::LeftOut } else { Slot::Absent };
     // beside a picture to compare it with, an image stands in full
-    let alone = case.result.comparison.as_ref().is_none_or(|comparison| comparison.standing == Standing::Same);
+    let alone = match &case.result.comparison {
+        Some(comparison) => comparison.standing == Standing::Same,
+        None => file(case, Role::Expected).is_none(),
+    };
     match role {
         Role::Actual if alone && image.width.max(image.height) <= THUMBNAIL => Slot::SameAsThumbnail,
         _ => wished,
@@ -140,17 +144,33 @@ pub(super) fn file<'a>(case: &'a Case<'_>, role: Role) -> Option<(&'a Path, Opti
     match role {
         Role::Thumbnail | Role::Actual => image.map(|image| (Path::new(&image.path), Some(image.digest))),
         Role::Expected => {
-            let expected = comparison?.expected.as_ref()?;
-            let differs = image.is_none_or(|image| image.digest != expected.digest);
-            differs.then_some((expected.path.as_path(), Some(expected.digest)))
+            let compared = comparison.and_then(|comparison| comparison.expected.as_ref());
+            let before = case.result.baseline.as_ref().filter(|_| comparison.is_none());
+            let (path, digest) = compared
+                .map(|expected| (&expected.path, expected.digest))
+                .or_else(|| before.map(|before| (&before.path, before.digest)))?;
+            let differs = image.is_none_or(|image| image.digest != digest);
+            differs.then_some((path.as_path(), Some(digest)))
         }
         Role::Difference => Some((comparison?.diff.as_deref()?, None)),
         Role::Heatmap => Some((comparison?.heatmap.as_deref()?, None)),
     }
 }
 
+/// The image and its baseline's, where no run has drawn how they differ and both are here: a suite that is compared by its scores.
+fn drawn<'a>(case: &'a Case<'_>) -> Option<[(&'a Path, Digest); 2]> {
+    let image = case.result.image.as_ref().filter(|_| case.result.comparison.is_none())?;
+    let (path, digest) = file(case, Role::Expected)?;
+    Some([(Path::new(&image.path), image.digest), (path, digest?)])
+}
+
 fn picture(view: &View<'_>, wish: &Wish) -> Result<Encoded, String> {
-    let (path, digest) = file(&view.cases[wish.case], wish.role).ok_or("there is no file")?;
+    let case = &view.cases[wish.case];
+    if let Some(both) = drawn(case).filter(|_| wish.role == Role::Heatmap) {
+        let [image, before] = both.map(|(path, digest)| (view.find(path), digest));
+        return heat(&image, &before, AS_IT_IS);
+    }
+    let (path, digest) = file(case, wish.role).ok_or("there is no file")?;
     let form = match wish.role {
         Role::Thumbnail => Form::Thumbnail,
         Role::Actual | Role::Expected => Form::Picture { as_it_is: AS_IT_IS },

@@ -1,4 +1,4 @@
-//! The contact sheet of a test: prompts down, seeds across.
+//! The contact sheet of a test: prompts down, those with the worst images first, seeds across.
 
 use std::io::{self, Write};
 
@@ -10,6 +10,8 @@ use crate::text;
 
 /// A longer prompt is folded.
 const PROMPT: usize = 240;
+/// Up to so many seeds, prompts stand side by side.
+const FEW: usize = 3;
 /// Of the column of prompts, in pixels.
 const PROMPT_WIDTH: usize = 250;
 /// Of the column of a seed: a thumbnail and some air.
@@ -21,19 +23,22 @@ pub(super) fn write(view: &View<'_>, group: &Group<'_>, pictures: &Pictures, out
     }
     // widths that are known before the rows: a browser lays out each row once, and a filter moves no column
     let width = PROMPT_WIDTH + SEED_WIDTH * group.seeds.len();
-    write!(out, "<div class=\"sheet\"><table width=\"{width}\"><colgroup><col width=\"{PROMPT_WIDTH}\">")?;
+    // with few seeds a prompt and its images are a card, and cards stand side by side
+    let few = if group.seeds.len() <= FEW { format!(" few seeds-{}", group.seeds.len()) } else { String::new() };
+    write!(out, "<div class=\"sheet{few}\"><table width=\"{width}\"><colgroup><col width=\"{PROMPT_WIDTH}\">")?;
     group.seeds.iter().try_for_each(|_| write!(out, "<col width=\"{SEED_WIDTH}\">"))?;
     write!(out, "</colgroup><thead><tr><th scope=\"col\">prompt</th>")?;
     for seed in &group.seeds {
         write!(out, "<th scope=\"col\">seed {seed}</th>")?;
     }
     writeln!(out, "</tr></thead><tbody>")?;
-    for row in &group.rows {
-        write!(out, "<tr><th scope=\"row\">")?;
+    for &place in &group.rows_worst_first {
+        let row = &group.rows[place];
+        write!(out, "<tr data-row=\"{place}\"><th scope=\"row\">")?;
         prompt(view.prompts[row.prompt], out)?;
         write!(out, "</th>")?;
-        for cell in &row.cells {
-            write!(out, "<td>")?;
+        for (cell, seed) in row.cells.iter().zip(&group.seeds) {
+            write!(out, "<td data-seed=\"seed {seed}\">")?;
             cell.iter().try_for_each(|&index| thumbnail(view, index, pictures, out))?;
             write!(out, "</td>")?;
         }
@@ -66,8 +71,8 @@ fn thumbnail(view: &View<'_>, index: usize, pictures: &Pictures, out: &mut dyn W
     } else {
         write!(out, "<span class=\"gone\"><b>no image</b></span>")?;
     }
-    write!(out, "<span class=\"said\"><i>{}</i> {}", status.sign(), status.label())?;
-    if let Some(value) = case.result.scores.first().and_then(|score| score.value) {
+    write!(out, "<span class=\"said\"><i>{}</i> {}", status.sign(), Text(&case.said()))?;
+    if let Some(value) = case.score() {
         write!(out, " <b>{}</b>", text::score(value))?;
     }
     write!(out, "</span></a>")

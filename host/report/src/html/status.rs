@@ -1,25 +1,29 @@
 //! What is said of a single case. Verdicts are said of tests; a person who looks at images wants to know which of them are to blame.
+//!
+//! Only what was judged of one image is said of it: an error, its comparison with a baseline, a bare threshold. Where a gate judges all
+//! images of a test together, an image neither passes nor fails; it has a share in the verdict ([`super::share`]).
 
 use difftest_core::event::Verdict;
 use difftest_core::metric::Direction;
 use difftest_core::visual::{Comparison, Standing};
 
+use super::share::{self, Share};
 use crate::evidence;
 use crate::json::{CaseResult, CaseState, GateRecord, TestResult};
 
-/// The worst first: the order in which cases are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What is said of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     /// The image or a score could not be made.
     Error,
-    /// It is why a gate of its test does not hold.
+    /// It is why a bare threshold of its test does not hold.
     Fail,
     /// It is not what its baseline is.
     Changed,
     /// Its baseline has no image for it.
     New,
-    /// Its test has too few or too noisy scores.
-    Inconclusive,
+    /// A gate of its test judges all images together: the verdict is the test's.
+    Together(Verdict),
     /// Not done, or its test was not judged.
     NotJudged,
     /// Nothing is wrong with it.
@@ -27,85 +31,114 @@ pub(super) enum Status {
 }
 
 impl Status {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Error, Self::Fail, Self::Changed, Self::New, Self::Inconclusive, Self::NotJudged, Self::Pass];
+    /// The words of all of them, the worst first.
+    pub(super) const WORDS: [(&'static str, &'static str, &'static str); 7] = [
+        ("error", "error", "!"),
+        ("fail", "fail", "✕"),
+        ("changed", "changed", "≠"),
+        ("new", "new", "+"),
+        ("together", share::TOGETHER, "Σ"),
+        ("notjudged", "not judged", "–"),
+        ("pass", "pass", "✓"),
+    ];
 
-    /// As people read it.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Fail => "fail",
-            Self::Changed => "changed",
-            Self::New => "new",
-            Self::Inconclusive => "inconclusive",
-            Self::NotJudged => "not judged",
-            Self::Pass => "pass",
-        }
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        Self::WORDS[match self {
+            Self::Error => 0,
+            Self::Fail => 1,
+            Self::Changed => 2,
+            Self::New => 3,
+            Self::Together(_) => 4,
+            Self::NotJudged => 5,
+            Self::Pass => 6,
+        }]
     }
 
     /// As the filter and the style sheet know it.
     pub(super) fn word(self) -> &'static str {
+        self.words().0
+    }
+
+    /// As people read it.
+    pub(super) fn label(self) -> &'static str {
+        self.words().1
+    }
+
+    /// Beside a label, so that colour is never the only sign.
+    pub(super) fn sign(self) -> &'static str {
+        self.words().2
+    }
+
+    /// The order in which cases are shown: the worst first.
+    pub(super) fn rank(self) -> u8 {
         match self {
-            Self::NotJudged => "notjudged",
-            other => other.label(),
+            Self::Error => 0,
+            Self::Fail => 1,
+            Self::Together(Verdict::Fail) => 2,
+            Self::Changed => 3,
+            Self::New => 4,
+            Self::Together(Verdict::Error | Verdict::Inconclusive) => 5,
+            Self::NotJudged | Self::Together(Verdict::NotRun) => 6,
+            Self::Together(Verdict::Pass) => 7,
+            Self::Pass => 8,
         }
     }
 
     /// Whether a person should look at it.
     pub(super) fn needs_attention(self) -> bool {
-        !matches!(self, Self::Pass | Self::NotJudged)
+        self.rank() < Self::NotJudged.rank()
     }
+}
 
-    /// Beside a label, so that colour is never the only sign.
-    pub(super) fn sign(self) -> &'static str {
-        match self {
-            Self::Error => "!",
-            Self::Fail => "✕",
-            Self::Changed => "≠",
-            Self::New => "+",
-            Self::Inconclusive => "?",
-            Self::NotJudged => "–",
-            Self::Pass => "✓",
+/// What is said of a case.
+pub(super) struct Said<'a> {
+    pub(super) status: Status,
+    /// How bad it is among those of its status: larger is worse.
+    pub(super) bad: f64,
+    /// Its part in each gate that judges all images together.
+    pub(super) shares: Vec<Share<'a>>,
+}
+
+/// What is said of each of a test's `cases`.
+///
+/// A bare threshold that does not hold blames the cases whose score lies outside of it, and all of them if it is none. How bad a case is
+/// is what gates look at, each measured in the spread of its values: the loss against the baseline, the distance to a bound, else the
+/// score.
+pub(super) fn of_cases<'a>(test: Option<&'a TestResult>, cases: &[&'a CaseResult]) -> Vec<Said<'a>> {
+    let mut said: Vec<Said<'a>> =
+        cases.iter().map(|_| Said { status: Status::NotJudged, bad: f64::NEG_INFINITY, shares: Vec::new() }).collect();
+    let mut blamed = vec![false; cases.len()];
+    for (test, gate) in test.into_iter().flat_map(|test| test.gates.iter().map(move |gate| (test, gate))) {
+        let bad: Vec<Option<f64>> = if share::is_together(test, gate) {
+            let shares = share::of_gate(test, gate, cases);
+            let some_lost = shares.iter().any(|share| share.loss().is_some());
+            let bad = shares.iter().map(|share| if some_lost { share.loss() } else { share.by_score() }).collect();
+            said.iter_mut().zip(shares).for_each(|(said, share)| said.shares.push(share));
+            bad
+        } else {
+            if test.verdict == Verdict::Fail && !gate.result.holds {
+                let outside: Vec<bool> = cases.iter().map(|case| is_outside(gate, case)).collect();
+                let nobody = !outside.contains(&true);
+                blamed.iter_mut().zip(outside).for_each(|(blamed, outside)| *blamed |= outside || nobody);
+            }
+            cases.iter().map(|case| short(test, gate, case)).collect()
+        };
+        let scale = scale(gate, &bad);
+        for (said, bad) in said.iter_mut().zip(bad) {
+            said.bad = bad.map(|bad| bad / scale).filter(|bad| bad.is_finite()).unwrap_or(said.bad).max(said.bad);
         }
     }
-}
-
-/// The status of each of a test's `cases`, and how bad each is among those of its status: larger is worse.
-///
-/// A failed gate blames the cases whose score lies outside of its bound, and those of the prompts that lost most against the
-/// baseline; a gate that blames nobody (a set metric, an interval) blames all of them: a failed test has failed cases.
-pub(super) fn of_cases(test: Option<&TestResult>, cases: &[&CaseResult]) -> Vec<(Status, f64)> {
-    let mut blamed = vec![false; cases.len()];
-    let failing = test.filter(|test| test.verdict == Verdict::Fail).map_or(&[][..], |test| &test.gates);
-    for gate in failing.iter().filter(|gate| !gate.result.holds) {
-        let blames: Vec<bool> = cases.iter().map(|case| blames(gate, case)).collect();
-        let nobody = !blames.contains(&true);
-        blamed.iter_mut().zip(blames).for_each(|(blamed, now)| *blamed |= now || nobody);
+    for ((said, case), blamed) in said.iter_mut().zip(cases).zip(blamed) {
+        said.bad = case.comparison.iter().flat_map(distances).fold(said.bad, f64::max);
+        if !said.bad.is_finite() {
+            said.bad = 0.0;
+        }
+        said.status = status(test, case, blamed, !said.shares.is_empty());
     }
-    let scales: Vec<f64> = test.map_or(&[][..], |test| &test.gates).iter().map(|gate| scale(gate, cases)).collect();
-    let one = |(case, blamed): (&&CaseResult, bool)| {
-        let gates = test.map_or(&[][..], |test| &test.gates);
-        let short = gates.iter().zip(&scales).filter_map(|(gate, scale)| {
-            let value = score(case, &gate.result.metric)?;
-            let short = match evidence::margin(&gate.result, value) {
-                Some(margin) => -margin,
-                // nothing is asked of a single image: then the lowest scores are the worst, or the highest
-                None => match test?.metrics.iter().find(|metric| metric.name == gate.result.metric)?.direction {
-                    Direction::HigherIsBetter => -value,
-                    Direction::LowerIsBetter => value,
-                    Direction::Neither => return None,
-                },
-            };
-            Some(short / scale).filter(|short| short.is_finite())
-        });
-        let apart = case.comparison.iter().flat_map(distances);
-        let bad = short.chain(apart).fold(f64::NEG_INFINITY, f64::max);
-        (status(test, case, blamed), if bad.is_finite() { bad } else { 0.0 })
-    };
-    cases.iter().zip(blamed).map(one).collect()
+    said
 }
 
-fn status(test: Option<&TestResult>, case: &CaseResult, blamed: bool) -> Status {
+fn status(test: Option<&TestResult>, case: &CaseResult, blamed: bool, together: bool) -> Status {
     let standing = case.comparison.as_ref().map(|comparison| comparison.standing);
     match (case.state, standing, test.map(|test| test.verdict)) {
         (CaseState::Error, ..) => Status::Error,
@@ -113,17 +146,28 @@ fn status(test: Option<&TestResult>, case: &CaseResult, blamed: bool) -> Status 
         (_, Some(Standing::Changed), _) => Status::Changed,
         (_, Some(Standing::New), _) => Status::New,
         _ if blamed => Status::Fail,
-        (_, _, Some(Verdict::Inconclusive)) => Status::Inconclusive,
         (_, _, None | Some(Verdict::NotRun)) => Status::NotJudged,
+        (_, _, Some(verdict)) if together || verdict == Verdict::Inconclusive => Status::Together(verdict),
         _ => Status::Pass,
     }
 }
 
-fn blames(gate: &GateRecord, case: &CaseResult) -> bool {
-    let outside = score(case, &gate.result.metric).and_then(|value| evidence::margin(&gate.result, value));
-    let outside = outside.is_some_and(|margin| margin < 0.0);
-    let lost = gate.result.evidence.iter().flat_map(|evidence| &evidence.lost);
-    outside || lost.clone().any(|(prompt, change)| *prompt == case.prompt.id && *change != 0.0)
+/// How far the score lies on the wrong side of a bare threshold; where that asks nothing, how low it is, or how high.
+fn short(test: &TestResult, gate: &GateRecord, case: &CaseResult) -> Option<f64> {
+    let value = score(case, &gate.result.metric)?;
+    if let Some(margin) = evidence::margin(&gate.result, value) {
+        return Some(-margin);
+    }
+    match test.metrics.iter().find(|metric| metric.name == gate.result.metric)?.direction {
+        Direction::HigherIsBetter => Some(-value),
+        Direction::LowerIsBetter => Some(value),
+        Direction::Neither => None,
+    }
+}
+
+fn is_outside(gate: &GateRecord, case: &CaseResult) -> bool {
+    let margin = score(case, &gate.result.metric).and_then(|value| evidence::margin(&gate.result, value));
+    margin.is_some_and(|margin| margin < 0.0)
 }
 
 /// The case's score by a metric.
@@ -131,10 +175,10 @@ pub(super) fn score(case: &CaseResult, metric: &str) -> Option<f64> {
     case.scores.iter().find(|score| score.metric == metric)?.value
 }
 
-/// What a difference of a gate's scores is measured in, so that metrics of any unit can be set side by side: their spread.
-fn scale(gate: &GateRecord, cases: &[&CaseResult]) -> f64 {
-    let values = cases.iter().filter_map(|case| score(case, &gate.result.metric));
-    let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+/// What a gate's values are measured in, so that metrics of any unit can be set side by side: their spread.
+fn scale(gate: &GateRecord, values: &[Option<f64>]) -> f64 {
+    let values = values.iter().flatten().filter(|value| value.is_finite());
+    let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     let bound = gate.result.bound.min.or(gate.result.bound.max).unwrap_or(0.0).abs();
     (most - least).max(bound * 0.05).max(f64::MIN_POSITIVE)
 }

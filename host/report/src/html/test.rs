@@ -8,7 +8,7 @@ use super::markup::Text;
 use super::overview::trouble;
 use super::pictures::Pictures;
 use super::view::{Group, View};
-use super::{chart, sheet};
+use super::{chart, share, sheet};
 use crate::evidence;
 use crate::json::{GateRecord, TestResult};
 use crate::text::{self, count};
@@ -26,11 +26,12 @@ fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
-pub(super) fn write(view: &View<'_>, group: &Group<'_>, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(view: &View<'_>, index: usize, pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
+    let group = &view.groups[index];
     let (word, class) = verdict(group.test.map_or(Verdict::NotRun, |test| test.verdict));
     writeln!(
         out,
-        "<article class=\"test {class}\"><h2><span class=\"badge {class}\">{word}</span> {}<span class=\"of\">::</span>{} \
+        "<article class=\"test {class}\" data-group=\"{index}\"><h2><span class=\"badge {class}\">{word}</span> {}<span class=\"of\">::</span>{} \
          <small>{}</small></h2>",
         Text(&group.suite.name),
         Text(group.name),
@@ -55,7 +56,7 @@ fn gates(view: &View<'_>, group: &Group<'_>, test: &TestResult, out: &mut dyn Wr
         )?;
         for metric in &test.metrics {
             let gates: Vec<_> = test.gates.iter().filter(|gate| gate.result.metric == metric.name).collect();
-            let bounds: Vec<_> = gates.iter().map(|gate| gate.result.bound).collect();
+            let bounds: Vec<_> = gates.iter().filter_map(|gate| share::bound(gate)).collect();
             let mut values: Vec<f64> = view.scores(group, &metric.name).collect();
             values
                 .extend(test.scores.iter().filter(|score| score.metric == metric.name).filter_map(|score| score.value));

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::status::{self, Status};
+use super::share::Share;
+use super::status::{self, Said, Status};
 use super::{HistorySeries, HtmlOptions};
 use crate::json::{CaseResult, Results, SuiteResult, TestResult};
 
@@ -32,8 +33,10 @@ pub(super) struct Group<'a> {
     pub(super) test: Option<&'a TestResult>,
     /// The columns of its sheet.
     pub(super) seeds: Vec<u64>,
-    /// The rows: a prompt, and for each seed its cases.
+    /// The rows, in the order of the suite: a prompt, and for each seed its cases.
     pub(super) rows: Vec<Row>,
+    /// Indices of `rows`, those with the worst cases first.
+    pub(super) rows_worst_first: Vec<usize>,
     /// Indices of its cases.
     pub(super) cases: std::ops::Range<usize>,
 }
@@ -54,6 +57,8 @@ pub(super) struct Case<'a> {
     /// Index of its prompt.
     pub(super) prompt: usize,
     pub(super) status: Status,
+    /// Its part in each gate that judges all images together.
+    pub(super) shares: Vec<Share<'a>>,
     bad: f64,
 }
 
@@ -88,14 +93,21 @@ impl<'a> View<'a> {
             }
         }
         view.worst_first = (0..view.cases.len()).collect();
-        let key = |at: &usize| (view.cases[*at].status, view.cases[*at].bad);
+        let cases = &view.cases;
         view.worst_first.sort_by(|a, b| {
-            let ((status, bad), (other, worse)) = (key(a), key(b));
-            status.cmp(&other).then(worse.total_cmp(&bad))
+            let (a, b) = (&cases[*a], &cases[*b]);
+            a.status.rank().cmp(&b.status.rank()).then(b.bad.total_cmp(&a.bad))
         });
+        let mut place = vec![0; cases.len()];
+        view.worst_first.iter().enumerate().for_each(|(at, case)| place[*case] = at);
+        for group in &mut view.groups {
+            let Group { rows, rows_worst_first, .. } = group;
+            *rows_worst_first = (0..rows.len()).collect();
+            rows_worst_first.sort_by_key(|&row| rows[row].cells.iter().flatten().map(|&case| place[case]).min());
+        }
         let worst = |at: &usize| {
             let verdict = view.groups[*at].test.map(|test| std::cmp::Reverse(test.verdict));
-            (verdict, view.cases[view.groups[*at].cases.clone()].iter().map(|case| case.status).min())
+            (verdict, view.cases[view.groups[*at].cases.clone()].iter().map(|case| case.status.rank()).min())
         };
         let mut groups: Vec<usize> = (0..view.groups.len()).collect();
         groups.sort_by_key(worst);
@@ -114,7 +126,7 @@ impl<'a> View<'a> {
         let start = self.cases.len();
         let (mut seeds, mut rows): (Vec<u64>, Vec<Row>) = (Vec::new(), Vec::new());
         let (mut column_of, mut row_of) = (HashMap::new(), HashMap::new());
-        for ((status, bad), result) in status::of_cases(test, cases).into_iter().zip(cases) {
+        for (Said { status, bad, shares }, result) in status::of_cases(test, cases).into_iter().zip(cases) {
             let text = result.prompt.text.as_str();
             let prompt = *prompts.entry(text).or_insert_with(|| {
                 self.prompts.push(text);
@@ -131,15 +143,16 @@ impl<'a> View<'a> {
             let cells = &mut rows[row].cells;
             cells.resize(cells.len().max(column + 1), Vec::new());
             cells[column].push(self.cases.len());
-            self.cases.push(Case { result, group: self.groups.len(), prompt, status, bad });
+            self.cases.push(Case { result, group: self.groups.len(), prompt, status, shares, bad });
         }
         rows.iter_mut().for_each(|row| row.cells.resize(seeds.len(), Vec::new()));
-        self.groups.push(Group { suite, name, test, seeds, rows, cases: start..self.cases.len() });
+        let cases = start..self.cases.len();
+        self.groups.push(Group { suite, name, test, seeds, rows, rows_worst_first: Vec::new(), cases });
     }
 
-    /// How many cases have a status.
-    pub(super) fn count(&self, status: Status) -> usize {
-        self.cases.iter().filter(|case| case.status == status).count()
+    /// How many cases have a status of this word.
+    pub(super) fn count(&self, word: &str) -> usize {
+        self.cases.iter().filter(|case| case.status.word() == word).count()
     }
 
     /// Earlier values of a metric, of a test or of one of its cases.
@@ -160,7 +173,28 @@ impl<'a> View<'a> {
     }
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// In a few words: its status, or its part in the gate for which it is worst.
+    pub(super) fn said(&self) -> String {
+        match (self.status, self.worst_share()) {
+            (Status::Together(_), Some(share)) => share.words(),
+            (status, _) => status.label().to_owned(),
+        }
+    }
+
+    /// The score that stands beside that.
+    pub(super) fn score(&self) -> Option<f64> {
+        let together = matches!(self.status, Status::Together(_)).then(|| self.worst_share()).flatten();
+        let first = || self.result.scores.first().and_then(|score| score.value);
+        together.and_then(|share| share.score).or_else(first)
+    }
+
+    /// Of gates that do not hold before those that do: what it lost most in, or else the first.
+    fn worst_share(&self) -> Option<&Share<'a>> {
+        let key = |share: &&Share<'_>| (share.gate.result.holds, share.loss().is_none_or(|loss| loss <= 0.0));
+        self.shares.iter().min_by_key(key)
+    }
+
     /// Whether a person can accept or reject it: it differs from its baseline, or has none yet.
     pub(super) fn is_markable(&self) -> bool {
         self.result.image.is_some() && matches!(self.status, Status::New | Status::Changed)

@@ -273,6 +273,7 @@ fn planned_case(info: &CaseInfo, tests: &[TestInfo]) -> CaseResult {
         because: info.because.clone(),
         origin: None,
         comparison: None,
+        baseline: info.baseline.clone(),
         image: None,
         error: None,
         seconds: None,

@@ -70,6 +70,9 @@ fn paths(index: usize, case: &mut CaseResult) {
         let extension = std::path::Path::new(&image.path).extension().unwrap_or_default().to_string_lossy();
         image.path = format!("images/{index:04}.{extension}");
     }
+    if let Some(baseline) = &mut case.baseline {
+        baseline.path = file_name(&baseline.path);
+    }
     if let Some(comparison) = &mut case.comparison {
         for path in [&mut comparison.diff, &mut comparison.heatmap].into_iter().flatten() {
             *path = file_name(path);

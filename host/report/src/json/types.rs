@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use difftest_core::baseline::BaselineInfo;
+use difftest_core::baseline::{BaselineImage, BaselineInfo};
 use difftest_core::digest::Digest;
 use difftest_core::event::{Conclusion, ErrorInfo, Origin, PromptOrigin, Verdict};
 use difftest_core::gate::{GateResult, OnInconclusive};
@@ -228,6 +228,9 @@ pub struct CaseResult {
     /// How it stands to its baseline, in a visual regression test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
+    /// What the suite's baseline has for it, where the suite is compared with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineImage>,
     /// The image.
     pub image: Option<ImageFile>,
     /// Why there is no image.

@@ -23,10 +23,12 @@ fn is_filtered_by_words_chips_and_keys() {
     browser.wait(&format!("{VISIBLE} === 18"));
     assert_eq!(browser.value("document.title"), "failed · difftest 20260102-030405-abcdef", "no prompt took over");
     for (words, count) in [
-        ("s:fail", 5),
+        ("s:fail", 9),
         ("s:changed", 2),
         ("s:new", 1),
-        ("!s:pass", 6),
+        ("is:error", 1),
+        ("s:together", 5),
+        ("!s:pass", 9),
         ("t:quality", 6),
         ("t:layout s:pass", 9),
         ("star !seed:42", 4),
@@ -53,8 +55,8 @@ fn is_filtered_by_words_chips_and_keys() {
     browser.press("w/");
     browser.wait("document.activeElement.id === 'filter'");
     browser.write("#filter", "\u{e003}\u{e003}");
-    browser.click("[data-filter='s:pass']");
-    browser.wait(&format!("{VISIBLE} === 12"));
+    browser.click("[data-filter='is:pass']");
+    browser.wait(&format!("{VISIBLE} === 9"));
     browser.screenshot("report-filtered");
     quiet(&browser);
 }
@@ -80,6 +82,8 @@ fn images_are_compared_in_five_ways() {
         shown("difference")
     ));
     browser.screenshot("report-side-by-side");
+    let tops = "[...document.querySelectorAll('.case[open] .stage figure:not(.heatmap)')].map((figure) => figure.offsetTop)";
+    assert_eq!(browser.value(&format!("new Set({tops}).size")), 1, "three in a row: the legend is no wider than its picture");
     let width = browser.value("document.querySelector('.case[open] .actual img').width").as_f64().unwrap();
     // slider: by the mouse, and by keys
     browser.press("2");
@@ -168,10 +172,14 @@ fn marks_are_kept_undone_and_exported() {
     assert_eq!(browser.value("document.querySelector('#tray').checkVisibility()"), json!(false));
     browser.click(".thumb:not([hidden])");
     browser.wait("document.body.dataset.view === 'case'");
-    browser.press("yjx");
+    // a mark goes on to the next image without one
+    browser.press("y");
+    browser.wait(&format!("{OPEN} === 'gallery::layout[p1,seed=44]'"));
+    browser.press("x");
     browser.wait("document.querySelector('#tray').textContent.includes('1 accepted, 1 rejected')");
     browser.press("u");
     browser.wait("document.querySelector('#tray').textContent.includes('1 accepted, 0 rejected')");
+    assert_eq!(browser.value(OPEN), "gallery::layout[p1,seed=44]", "what was undone is open");
     browser.click("[data-act=reject]");
     browser.press("\u{e00c}");
     // a new image, without opening it; one that passed cannot be marked

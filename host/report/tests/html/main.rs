@@ -6,3 +6,4 @@ mod budget;
 mod driver;
 mod gallery;
 mod page;
+mod paired;

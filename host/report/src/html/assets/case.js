@@ -45,12 +45,16 @@ function setMode(mode) {
   writeAddress();
 }
 
-/** Marks the open case, or the image that has the focus, and goes on to the next that can be marked. */
+/** Marks the open case, or the image that has the focus, and goes on to the next that has no mark yet. */
 function mark(decision) {
   const one = current();
   if (!one?.mark) return;
   marks.set(one, decision);
-  if (state.open !== null) showBar(one, compare.stage.dataset.mode);
+  const at = shown.indexOf(one);
+  const next = [...shown.slice(at + 1), ...shown.slice(0, Math.max(at, 0))].find((other) => other.mark && !marks.by.has(other.index));
+  if (state.open === null) next?.thumb.focus();
+  else if (next) openCase(next.index, { push: false });
+  else showBar(one, compare.stage.dataset.mode);
 }
 
 function current() {
@@ -91,6 +95,9 @@ function zoom() {
 
 function undo() {
   const one = marks.undo();
-  if (one && state.open !== null) showBar(data.cases[state.open], compare.stage.dataset.mode);
+  if (!one) return;
+  if (state.open === null) one.thumb.focus();
+  else if (state.open !== one.index) openCase(one.index, { push: false });
+  else showBar(one, compare.stage.dataset.mode);
 }
 

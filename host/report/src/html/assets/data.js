@@ -15,6 +15,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** `1 case`, `2 cases`. */
+const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
 const button = (label, attributes, onclick) => make("button", { type: "button", ...attributes, onclick }, label);
 
 data.cases.forEach((one, index) => {
@@ -23,9 +26,13 @@ data.cases.forEach((one, index) => {
   one.home = one.thumb.parentElement;
   one.page = document.getElementById(`c${index}`).parentElement;
   one.suite = data.tests[one.test].suite;
+  one.verdict = data.tests[one.test].verdict;
   one.testName = `${one.suite}::${data.tests[one.test].name}`;
   one.text = `${one.id}\n${data.prompts[one.prompt]}`.toLowerCase();
 });
+
+/** Sheets with the worst prompts first; sheets as the suite has them; all images together, the worst first. */
+const ORDERS = ["sheet", "suite", "worst"];
 
 /** What is shown. Everything in it but `opener` stands in the address, so a link shows the same to others. */
 const state = { query: "", order: "sheet", open: null, mode: "side", opener: null };
@@ -51,7 +58,7 @@ function readAddress() {
   const known = (value, values) => (values.includes(value) ? value : values[0]);
   return {
     query: parts.get("q") ?? "",
-    order: known(parts.get("order"), ["sheet", "worst"]),
+    order: known(parts.get("order"), ORDERS),
     open: open < 0 ? null : open,
     mode: known(parts.get("mode"), MODES),
   };

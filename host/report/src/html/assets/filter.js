@@ -1,11 +1,15 @@
-// The filter: words that a case must all match. `s:` a status, `t:` a test, `seed:`; anything else is looked for in id and prompt;
+// The filter: words that a case must all match. `s:` a status or what comes of it, `is:` exactly a status, `t:` a test, `seed:`;
+// anything else is looked for in id and prompt;
 // `!` in front turns a word round, "..." holds one with spaces together.
 
-/** Words of `s:`: what fails is one of three. */
-const GROUPS = { error: ["error", "fail"], changed: ["changed", "fail"] };
+/** Words of `s:`: what makes a test fail also is a failure, be it an error, an image that nobody has accepted, or a test that failed as a whole. */
+function wordsOf(one) {
+  if (["error", "changed", "new"].includes(one.status)) return [one.status, "fail"];
+  return one.status === "together" ? ["together", one.verdict] : [one.status];
+}
 
 function parseFilter(query) {
-  const words = query.matchAll(/(!?)(?:(s|t|seed):)?(?:"([^"]*)"|(\S+))/gi);
+  const words = query.matchAll(/(!?)(?:(s|is|t|seed):)?(?:"([^"]*)"|(\S+))/gi);
   return [...words].map(([, not, kind, quoted, plain]) => ({
     not: not === "!",
     kind: (kind ?? "").toLowerCase(),
@@ -15,7 +19,8 @@ function parseFilter(query) {
 
 function matchesWord(one, word) {
   switch (word.kind) {
-    case "s": return [...(GROUPS[one.status] ?? [one.status]), marks.word(one)].some((name) => name.startsWith(word.text));
+    case "s": return [...wordsOf(one), marks.word(one)].some((name) => name.startsWith(word.text));
+    case "is": return one.status === word.text;
     case "t": return one.testName.toLowerCase().includes(word.text);
     case "seed": return one.seed === word.text;
     default: return one.text.includes(word.text);

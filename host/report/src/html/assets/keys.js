@@ -7,9 +7,10 @@ const HELP = [
   ["1 … 5", "side by side, slider, blend, toggle, heat map"],
   ["Space (hold)", "the baseline, in toggle"],
   ["z", "one to one, or as large as there is room"],
-  ["y, x, u", "accept, reject, undo"],
-  ["f, n, p, a", "failed, new, passed, all cases"],
-  ["w", "sheet, or the worst first"],
+  ["y, x, u", "accept, reject (and on to the next without a mark), undo"],
+  ["f, n, p, a", "what fails its test, new, passed, all cases"],
+  ["o", "the worst prompts first, or the order of the suite"],
+  ["w", "all images together, the worst first"],
   ["/", "filter"],
   ["Esc", "back"],
   ["?", "this help"],
@@ -21,8 +22,8 @@ const help = make("dialog", { id: "help", "aria-label": "keys and filter" },
   make("h2", {}, "Keys"),
   make("dl", {}, ...HELP.flatMap(([key, what]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)])),
   make("h2", {}, "Filter"),
-  make("p", {}, "All words must match: ", make("code", {}, "s:fail"), " a status (error, fail, changed, new, inconclusive, notjudged, pass, ",
-    "accepted, rejected), ", make("code", {}, "t:TEST"), " a test, ", make("code", {}, "seed:42"), "; other words are looked for in ids and ",
+  make("p", {}, "All words must match: ", make("code", {}, "s:fail"), " a status (error, changed, new, together, notjudged, pass, accepted, rejected) or what ",
+    "comes of it (fail, inconclusive), ", make("code", {}, "is:pass"), " exactly a status, ", make("code", {}, "t:TEST"), " a test, ", make("code", {}, "seed:42"), "; other words are looked for in ids and ",
     "prompts. ", make("code", {}, "!"), " turns a word round, ", make("code", {}, "\"two words\""), " keeps words together."),
   button("Close", { class: "primary" }, () => help.close()));
 
@@ -47,6 +48,7 @@ function onKey(event) {
     z: zoom, u: undo,
     y: () => mark("accept"), x: () => mark("reject"),
     w: () => setOrder(state.order === "worst" ? "sheet" : "worst"),
+    o: () => setOrder(state.order === "suite" ? "sheet" : "suite"),
     " ": () => (compare.stage?.dataset.mode === "toggle" && state.open !== null ? compare.flip("expected") : true),
   };
   const mode = MODES[Number(event.key) - 1];

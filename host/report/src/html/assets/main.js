@@ -30,8 +30,9 @@ function start() {
     spellcheck: "false", autocomplete: "off",
     oninput: () => setQuery(filter.value),
   });
-  const orders = [["sheet", "Prompt × seed"], ["worst", "Worst first"]].map(([order, label]) =>
-    button(label, { "data-order": order }, () => setOrder(order)));
+  const labels = { sheet: ["Worst prompts", "o"], suite: ["As in the suite", "o"], worst: ["Worst images", "w"] };
+  const orders = ORDERS.map((order) =>
+    button(labels[order][0], { "data-order": order, title: `key ${labels[order][1]}` }, () => setOrder(order)));
   $("#tools").append(
     filter,
     make("span", { id: "found", role: "status" }),

@@ -182,6 +182,7 @@ fn run_suite(plan: &SuitePlan, fate: &Fate, left: &mut usize, interrupted: &mut 
                 settings: Settings::default(),
                 action: Default::default(),
                 because: None,
+                baseline: None,
             })
             .collect(),
     });

@@ -75,6 +75,7 @@ impl Run {
             settings: Settings::default(),
             action: Action::Generate,
             because: None,
+            baseline: None,
         };
         let started = serde_json::json!({
             "event": "suite-started", "suite": "s", "digest": Digest::of(b"suite"),
