@@ -27,6 +27,8 @@ pub(super) struct Share<'a> {
     pub(super) before: Option<f64>,
     /// How the mean over the images of its prompt differs from the baseline's.
     pub(super) of_prompt: Option<f64>,
+    /// What of its question is another one than when the baseline was saved: then it is compared with nothing.
+    pub(super) changed: Option<&'a str>,
     higher_is_better: bool,
 }
 
@@ -55,6 +57,8 @@ pub(super) fn of_gate<'a>(test: &TestResult, gate: &'a GateRecord, cases: &[&Cas
         Some(evidence) if is_paired => evidence.at_least,
         _ => direction != Some(Direction::LowerIsBetter),
     };
+    let unpaired = result.evidence.iter().flat_map(|evidence| &evidence.unpaired);
+    let unpaired: HashMap<&str, &str> = unpaired.map(|one| (one.case.as_str(), one.changed.as_str())).collect();
     let share = |case: &&CaseResult| {
         let before = case.baseline.as_ref().and_then(|baseline| baseline.scores.get(&result.metric).copied());
         Share {
@@ -62,6 +66,7 @@ pub(super) fn of_gate<'a>(test: &TestResult, gate: &'a GateRecord, cases: &[&Cas
             score: score(case, &result.metric),
             before: before.filter(|_| is_paired),
             of_prompt: None,
+            changed: unpaired.get(case.id.as_str()).copied(),
             higher_is_better,
         }
     };
@@ -73,7 +78,7 @@ pub(super) fn of_gate<'a>(test: &TestResult, gate: &'a GateRecord, cases: &[&Cas
             (*sum, *n) = (*sum + change, *n + 1);
         }
         let lost = || result.evidence.iter().flat_map(|evidence| &evidence.lost);
-        for (share, case) in shares.iter_mut().zip(cases) {
+        for (share, case) in shares.iter_mut().zip(cases).filter(|(share, _)| share.changed.is_none()) {
             let mean = sums.get(case.prompt.id.as_str()).map(|(sum, n)| sum / f64::from(*n));
             let told = || lost().find(|(prompt, _)| *prompt == case.prompt.id).map(|(_, change)| *change);
             share.of_prompt = mean.or_else(told);
@@ -105,6 +110,9 @@ impl Share<'_> {
 
     /// In two or three words: `lost 0.202`, `outside by 0.012`.
     pub(super) fn words(&self) -> String {
+        if let Some(changed) = self.changed {
+            return format!("not compared: the {changed} changed");
+        }
         match (self.gate.result.rule, self.change(), self.of_prompt, self.loss()) {
             (Rule::NoWorseThanBaseline | Rule::Improved, Some(change), ..) => self.moved(change),
             (Rule::NoWorseThanBaseline | Rule::Improved, None, Some(change), _) => {

@@ -149,6 +149,14 @@ fn floors_rates_and_numbers_of_images_are_said_of_none_and_bare_thresholds_of_ea
     let bare = json!({ "rule": "bound", "of": "min", "bound": bound, "evidence": null, "holds": false, "value": 0.456 });
     let words: Vec<String> = said(bare, "fail").into_iter().map(|(_, said)| said).collect();
     assert_eq!(words, ["✕ fail", "✕ fail", "✓ pass", "✓ pass", "✓ pass", "✓ pass"]);
+    // what asks something else now is compared with nothing
+    let mut results = template.clone();
+    results["suites"][0]["cases"][5]["baseline"] = Value::Null;
+    results["suites"][0]["tests"][0]["gates"][0]["evidence"]["unpaired"] =
+        json!([{ "case": "paired::quality[p2,seed=1]", "changed": "steps" }]);
+    let found = listed(&html(results, &mut gallery, &HtmlOptions::default()));
+    let told = ("paired::quality[p2,seed=1]".to_owned(), "Σ not compared: the steps changed".to_owned());
+    assert!(found.contains(&told), "{found:?}");
     // a recording without the baseline's scores still knows the prompts that lost most
     let mut results = template.clone();
     for case in results["suites"][0]["cases"].as_array_mut().unwrap() {
