@@ -101,9 +101,8 @@ pub(crate) fn cases(
         let baseline = baseline?;
         let known = baseline.cases.get(&case.id)?;
         let metrics = plan.tests[case.test].metrics.iter().zip(&keys[case.test]);
-        let scores = metrics.filter_map(|((wanted, _), key)| {
-            Some((wanted.name.clone(), baseline.score(&case.id, &wanted.name, key)?))
-        });
+        let scores = metrics
+            .filter_map(|((wanted, _), key)| Some((wanted.name.clone(), baseline.score(&case.id, &wanted.name, key)?)));
         Some(BaselineImage { path: known.path.clone(), digest: known.image, scores: scores.collect() })
     };
     let infos = plan.cases.iter().zip(&evidence.cases).map(|(case, found)| CaseInfo {

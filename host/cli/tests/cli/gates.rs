@@ -81,7 +81,8 @@ fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     let with = |model: &Path| ["--baseline".to_owned(), "v1".into(), "--model".into(), model.display().to_string()];
     let run = |margin: &str, model: &Path| {
         let words = with(model);
-        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", "results.json", "--html", "report.html"]).collect();
+        let words: Vec<&str> =
+            words.iter().map(String::as_str).chain(["--output", "results.json", "--html", "report.html"]).collect();
         env.run_suite(&paired(margin), &words)
     };
     // The same pixels prove that nothing was lost, without any margin.
@@ -100,7 +101,8 @@ fn a_worse_model_turns_red_and_the_same_one_saved_anew_stays_green() {
     // What each image had in the baseline is told with it: the gate's estimate is the mean of what they lost.
     let cases = results.pointer("/suites/0/cases").unwrap().as_array().unwrap();
     let lost = cases.iter().map(|case| {
-        let score = |pointer: &str| case.pointer(pointer).unwrap_or_else(|| panic!("{pointer}: {case}")).as_f64().unwrap();
+        let score =
+            |pointer: &str| case.pointer(pointer).unwrap_or_else(|| panic!("{pointer}: {case}")).as_f64().unwrap();
         score("/scores/0/value") - score("/baseline/scores/clip_score")
     });
     let mean = lost.sum::<f64>() / cases.len() as f64;

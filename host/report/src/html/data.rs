@@ -67,11 +67,15 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         format: FORMAT,
         run: if view.options.stable { "" } else { &view.results.run },
         prompts: &view.prompts,
-        tests: view.groups.iter().map(|group| Test {
-            suite: &group.suite.name,
-            name: group.name,
-            verdict: group.test.map(|test| test.verdict),
-        }).collect(),
+        tests: view
+            .groups
+            .iter()
+            .map(|group| Test {
+                suite: &group.suite.name,
+                name: group.name,
+                verdict: group.test.map(|test| test.verdict),
+            })
+            .collect(),
         cases: cases.collect(),
         worst: &view.worst_first,
     };

@@ -97,7 +97,9 @@ impl Share<'_> {
     /// nothing that an image has for itself.
     pub(super) fn loss(&self) -> Option<f64> {
         match self.gate.result.rule {
-            Rule::NoWorseThanBaseline | Rule::Improved => self.change().or(self.of_prompt).map(|change| self.worse(change)),
+            Rule::NoWorseThanBaseline | Rule::Improved => {
+                self.change().or(self.of_prompt).map(|change| self.worse(change))
+            }
             Rule::Floor | Rule::Rate | Rule::Similar => Some(-evidence::margin(&self.gate.result, self.score?)?),
             Rule::Bound => None,
         }

@@ -12,8 +12,8 @@ use crate::evidence::percent;
 use crate::json::SuiteResult;
 
 /// What the colours of a difference mean.
-const LEGEND: &str = "<small class=\"legend\"><i class=\"differs\"></i>red differs <i class=\"edge\"></i>yellow soft edge, not counted \
-    <i class=\"ignored\"></i>lilac not compared <i class=\"same\"></i>grey the same</small>";
+const LEGEND: &str = "<small class=\"legend\"><i class=\"differs\"></i>red differs <i class=\"edge\"></i>yellow soft edge \
+    <i class=\"ignored\"></i>lilac ignored <i class=\"same\"></i>grey same</small>";
 /// What those of a heat map mean.
 const HEAT: &str = "<small class=\"legend\">black the same, then red, yellow, white: differs more</small>";
 

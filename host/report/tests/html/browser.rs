@@ -82,8 +82,13 @@ fn images_are_compared_in_five_ways() {
         shown("difference")
     ));
     browser.screenshot("report-side-by-side");
-    let tops = "[...document.querySelectorAll('.case[open] .stage figure:not(.heatmap)')].map((figure) => figure.offsetTop)";
-    assert_eq!(browser.value(&format!("new Set({tops}).size")), 1, "three in a row: the legend is no wider than its picture");
+    let tops =
+        "[...document.querySelectorAll('.case[open] .stage figure:not(.heatmap)')].map((figure) => figure.offsetTop)";
+    assert_eq!(
+        browser.value(&format!("new Set({tops}).size")),
+        1,
+        "three in a row: the legend is no wider than its picture"
+    );
     let width = browser.value("document.querySelector('.case[open] .actual img').width").as_f64().unwrap();
     // slider: by the mouse, and by keys
     browser.press("2");

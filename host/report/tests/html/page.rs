@@ -139,9 +139,17 @@ fn the_worst_come_first() {
     let order = ["error", "together", "changed", "new", "pass"];
     sorted.sort_by_key(|status| order.iter().position(|known| known == status));
     assert_eq!(statuses, sorted);
-    assert_eq!(statuses.iter().filter(|status| **status == "together").count(), 5, "a gate over prompts fails no image");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == "together").count(),
+        5,
+        "a gate over prompts fails no image"
+    );
     // within a status, those of the prompt that lost
-    assert!(summaries[1].contains("gallery::quality[p1,seed=4") && summaries[1].contains("prompt lost 0.050"), "{}", &summaries[1][..200]);
+    assert!(
+        summaries[1].contains("gallery::quality[p1,seed=4") && summaries[1].contains("prompt lost 0.050"),
+        "{}",
+        &summaries[1][..200]
+    );
 }
 
 #[test]

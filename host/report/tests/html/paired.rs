@@ -146,7 +146,8 @@ fn floors_rates_and_numbers_of_images_are_said_of_none_and_bare_thresholds_of_ea
         assert_eq!(words[..3], ["Σ outside by 0.144", "Σ outside by 0.100", "Σ inside"], "{rule}");
         assert_eq!(found[0].0, "paired::quality[p1,seed=0]");
     }
-    let bare = json!({ "rule": "bound", "of": "min", "bound": bound, "evidence": null, "holds": false, "value": 0.456 });
+    let bare =
+        json!({ "rule": "bound", "of": "min", "bound": bound, "evidence": null, "holds": false, "value": 0.456 });
     let words: Vec<String> = said(bare, "fail").into_iter().map(|(_, said)| said).collect();
     assert_eq!(words, ["✕ fail", "✕ fail", "✓ pass", "✓ pass", "✓ pass", "✓ pass"]);
     // what asks something else now is compared with nothing
@@ -162,7 +163,8 @@ fn floors_rates_and_numbers_of_images_are_said_of_none_and_bare_thresholds_of_ea
     for case in results["suites"][0]["cases"].as_array_mut().unwrap() {
         case["baseline"] = Value::Null;
     }
-    let words: Vec<String> = listed(&html(results, &mut gallery, &HtmlOptions::default())).into_iter().map(|l| l.1).collect();
+    let words: Vec<String> =
+        listed(&html(results, &mut gallery, &HtmlOptions::default())).into_iter().map(|l| l.1).collect();
     let wanted = ["Σ prompt lost 0.110", "Σ prompt lost 0.110", "Σ prompt lost 0.096", "Σ prompt lost 0.096"];
     assert_eq!(words[..4], wanted);
     assert_eq!(words[4..], ["Σ judged together"; 2]);
@@ -191,7 +193,8 @@ fn an_image_is_compared_with_that_of_its_baseline() {
         browser.press(key);
         browser.wait(&format!("{stage}.dataset.mode === '{mode}'"));
     }
-    browser.wait("[...document.querySelectorAll('.case[open] .stage img')].every((image) => image.naturalWidth === 224)");
+    browser
+        .wait("[...document.querySelectorAll('.case[open] .stage img')].every((image) => image.naturalWidth === 224)");
     browser.screenshot("report-paired-case");
     assert_eq!(browser.messages(), Vec::<String>::new());
 }
@@ -207,7 +210,8 @@ fn nothing_is_wider_than_a_narrow_window() {
             browser.screenshot(&format!("report-narrow-{name}{}", hash.replace(['#', '='], "-")));
             let wide = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert_eq!(wide, 0, "{name} {hash}");
-            let cases = browser.value("document.querySelector('#cases').scrollWidth - document.querySelector('#cases').clientWidth");
+            let cases = browser
+                .value("document.querySelector('#cases').scrollWidth - document.querySelector('#cases').clientWidth");
             assert_eq!(cases, 0, "{name} {hash}");
         }
     }
