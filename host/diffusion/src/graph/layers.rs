@@ -8,8 +8,6 @@
 
 mod in_place;
 
-use std::ops::Range;
-
 use crate::error::Result;
 use crate::onnx::{Attribute, Dim, ElementType, GraphBuilder, Tensor};
 use crate::session::Precision;
@@ -74,11 +72,6 @@ impl<'w> Net<'w> {
     /// Missing tensor, or one of another shape or type; so for every layer below.
     pub fn weight(&mut self, name: &str, dims: &[usize]) -> Result<Tensor> {
         self.weights.get(&mut self.graph, name, dims, self.element)
-    }
-
-    /// Rows of a weight of shape `dims`.
-    fn some_rows(&mut self, name: &str, dims: &[usize], rows: &Range<usize>) -> Result<Tensor> {
-        self.weights.rows(&mut self.graph, name, dims, rows.start, rows.len(), self.element)
     }
 
     /// `a + b`, broadcast.
@@ -176,9 +169,10 @@ impl<'w> Net<'w> {
         first: usize,
         rows: usize,
     ) -> Result<Tensor> {
-        let part = first..first + rows;
-        let weight = self.some_rows(&format!("{prefix}.weight"), &[output, input], &part)?;
-        let bias = self.some_rows(&format!("{prefix}.bias"), &[output], &part)?;
+        let mut part = |name: &str, dims: &[usize]| {
+            self.weights.rows(&mut self.graph, &format!("{prefix}.{name}"), dims, first, rows, self.element)
+        };
+        let (weight, bias) = (part("weight", &[output, input])?, part("bias", &[output])?);
         let y = self.pixel_matmul(x, &weight, &format!("{prefix}.weight"), [rows, input]);
         Ok(self.add(&y, &bias))
     }
@@ -197,21 +191,6 @@ impl<'w> Net<'w> {
         if self.stays_in_place(&name, output) {
             self.graph.keep_in_place(&weight, ElementType::F32, &dims);
         }
-        let bias = if bias { Some(self.weight(&format!("{prefix}.bias"), &[output])?) } else { None };
-        Ok(self.convolve(x, &weight, bias.as_ref(), stride, [padding; 4]))
-    }
-
-    /// What [`Net::conv`] adds up over some of the input channels; `x` holds only those.
-    pub fn conv_of_part(
-        &mut self,
-        prefix: &str,
-        x: &Tensor,
-        [output, input]: [usize; 2],
-        ConvShape { kernel, stride, padding, bias }: ConvShape,
-        part: Range<usize>,
-    ) -> Result<Tensor> {
-        let weight = self.weight(&format!("{prefix}.weight"), &[output, input, kernel, kernel])?;
-        let weight = self.columns(&weight, 1, part.start, part.len());
         let bias = if bias { Some(self.weight(&format!("{prefix}.bias"), &[output])?) } else { None };
         Ok(self.convolve(x, &weight, bias.as_ref(), stride, [padding; 4]))
     }
@@ -241,20 +220,7 @@ impl<'w> Net<'w> {
 
     /// Group normalisation of an image.
     pub fn group_norm(&mut self, prefix: &str, x: &Tensor, channels: usize, norm: GroupNorm) -> Result<Tensor> {
-        self.group_norm_part(prefix, x, channels, norm, 0..channels)
-    }
-
-    /// [`Net::group_norm`] of an image that holds only some of the channels, in whole groups.
-    pub fn group_norm_part(
-        &mut self,
-        prefix: &str,
-        x: &Tensor,
-        channels: usize,
-        norm: GroupNorm,
-        part: Range<usize>,
-    ) -> Result<Tensor> {
-        let (all, channels) = (channels, part.len());
-        let groups = norm.groups * channels / all;
+        let groups = norm.groups;
         let grouped = self.reshape(x, &[0, groups as i64, -1]);
         let one = self.floats(&vec![1.0; groups], &[groups]);
         let zero = self.floats(&vec![0.0; groups], &[groups]);
@@ -262,8 +228,8 @@ impl<'w> Net<'w> {
         let normal = self.graph.op("InstanceNormalization", &[&grouped, &one, &zero], &epsilon);
         let normal = self.reshape_like(&normal, x);
         // Weight and bias of each channel as a batch normalisation whose statistics change nothing: one pass, not two.
-        let weight = self.some_rows(&format!("{prefix}.weight"), &[all], &part)?;
-        let bias = self.some_rows(&format!("{prefix}.bias"), &[all], &part)?;
+        let weight = self.weight(&format!("{prefix}.weight"), &[channels])?;
+        let bias = self.weight(&format!("{prefix}.bias"), &[channels])?;
         let mean = self.floats(&vec![0.0; channels], &[channels]);
         let variance = self.floats(&vec![1.0; channels], &[channels]);
         let inputs = [&normal, &weight, &bias, &mean, &variance];
@@ -296,19 +262,8 @@ impl<'w> Net<'w> {
     /// computed on the small image, with the sums of those weights: a convolution of side 2 for each of the four positions in
     /// a doubled pixel, 16 products for every 36. Measured: 1.2 times (32 channels) to 1.8 times (128) faster.
     pub fn upsample_conv(&mut self, prefix: &str, x: &Tensor, channels: [usize; 2]) -> Result<Tensor> {
-        self.upsample_conv_part(prefix, x, channels, 0..channels[0])
-    }
-
-    /// Some of the output channels of [`Net::upsample_conv`].
-    pub fn upsample_conv_part(
-        &mut self,
-        prefix: &str,
-        x: &Tensor,
-        channels: [usize; 2],
-        part: Range<usize>,
-    ) -> Result<Tensor> {
-        let bias = self.some_rows(&format!("{prefix}.bias"), &channels[..1], &part)?;
-        let kernels = self.doubled(&format!("{prefix}.weight"), channels, &part)?;
+        let bias = self.weight(&format!("{prefix}.bias"), &[channels[0]])?;
+        let kernels = self.doubled(&format!("{prefix}.weight"), channels)?;
         let parts = PLACES.iter().zip(kernels).map(|(&(row, column), kernel)| {
             self.convolve(x, &kernel, Some(&bias), 1, [1 - row, 1 - column, row, column])
         });
@@ -320,17 +275,16 @@ impl<'w> Net<'w> {
 
     /// The kernels of side 2 for the four places in a doubled pixel, of weight `name`. Those that stay in place come ready with the
     /// network; others are folded when the runtime loads the graph, in `f32` in any network.
-    fn doubled(&mut self, name: &str, [output, input]: [usize; 2], part: &Range<usize>) -> Result<[Tensor; 4]> {
-        if self.stays_in_place(name, output) && part.len() == output {
+    fn doubled(&mut self, name: &str, [output, input]: [usize; 2]) -> Result<[Tensor; 4]> {
+        if self.stays_in_place(name, output) {
             return self.weights.doubled(&mut self.graph, name, [output, input]);
         }
-        let dims = [output, input, 3, 3];
-        let weight = self.weights.rows(&mut self.graph, name, &dims, part.start, part.len(), ElementType::F32)?;
+        let weight = self.weights.get(&mut self.graph, name, &[output, input, 3, 3], ElementType::F32)?;
         let weight = self.reshape(&weight, &[-1, 9]);
         Ok(PLACES.map(|place| {
             let sums = self.graph.floats(&doubled::matrix(place), &[9, 4]);
             let kernel = self.graph.op("MatMul", &[&weight, &sums], &[]);
-            let kernel = self.reshape(&kernel, &[part.len() as i64, input as i64, 2, 2]);
+            let kernel = self.reshape(&kernel, &[output as i64, input as i64, 2, 2]);
             self.own(&kernel)
         }))
     }

@@ -13,10 +13,6 @@ use crate::weights::Weights;
 
 /// Fixed in diffusers for every norm of the class.
 const EPSILON: f32 = 1e-6;
-/// Parts of the largest image, measured at Stable Diffusion 1.5's size: see the crate's README.
-const PARTS: usize = 4;
-/// Fewest channels of a part: one of fewer costs more time than its memory is worth.
-const NARROWEST: usize = 32;
 
 /// What `config.json` says about the decoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,15 +88,6 @@ impl VaeConfig {
     pub fn upscale(&self) -> usize {
         1 << (self.channels.len() - 1)
     }
-
-    /// In how many parts the largest image is made where memory matters. At the finest resolution, the image that comes from the one
-    /// before has the most channels; made, normed and convolved a part of them at a time, it is never there as a whole. That pays
-    /// where it has many.
-    pub fn parts(&self) -> usize {
-        let &[output, input, ..] = self.channels.as_slice() else { return 1 };
-        let pays = output != input && self.norm_groups.is_multiple_of(PARTS) && input.is_multiple_of(PARTS * NARROWEST);
-        if pays { PARTS } else { 1 }
-    }
 }
 
 /// `scaling_factor`, by which latents are divided.
@@ -125,12 +112,12 @@ fn statistics(reader: &mut ConfigReader, channels: usize) -> Result<Option<Chann
     Ok(mean.zip(deviation).map(|(mean, deviation)| ChannelStatistics { mean, deviation }))
 }
 
-/// The graph, which makes the largest image in so many parts, by which its groups can be divided. Input `latents` `[batch, latent_channels, height, width]`, already scaled and shifted; output `image`
+/// The graph. Input `latents` `[batch, latent_channels, height, width]`, already scaled and shifted; output `image`
 /// `[batch, out_channels, upscale * height, upscale * width]`, nominally in [-1, 1].
 ///
 /// # Errors
 /// Weights that do not fit the config.
-pub fn vae_decoder(config: &VaeConfig, precision: Precision, weights: &mut Weights, parts: usize) -> Result<Vec<u8>> {
+pub fn vae_decoder(config: &VaeConfig, precision: Precision, weights: &mut Weights) -> Result<Vec<u8>> {
     let mut net = Net::new(weights, precision);
     let dims = [Dim::Named("batch"), Dim::Fixed(config.latent_channels), Dim::Named("height"), Dim::Named("width")];
     let mut x = net.input("latents", &dims);
@@ -148,17 +135,11 @@ pub fn vae_decoder(config: &VaeConfig, precision: Precision, weights: &mut Weigh
     x = residual(&mut net, "decoder.mid_block.resnets.1", &x, [channels; 2], norm)?;
     for (block, &next) in config.channels.iter().rev().enumerate() {
         let at = format!("decoder.up_blocks.{block}");
-        let in_parts = parts > 1 && block == coarsest;
-        if in_parts {
-            let upsampler = format!("decoder.up_blocks.{}.upsamplers.0.conv", block - 1);
-            x = residual_in_parts(&mut net, [&upsampler, &at], &x, [next, channels], norm, parts)?;
-            channels = next;
-        }
-        for layer in usize::from(in_parts)..=config.layers {
+        for layer in 0..=config.layers {
             x = residual(&mut net, &format!("{at}.resnets.{layer}"), &x, [next, channels], norm)?;
             channels = next;
         }
-        if block < coarsest && !(parts > 1 && block + 1 == coarsest) {
+        if block < coarsest {
             x = net.upsample_conv(&format!("{at}.upsamplers.0.conv"), &x, [channels; 2])?;
         }
     }
@@ -182,54 +163,13 @@ fn residual(net: &mut Net<'_>, at: &str, x: &Tensor, channels: [usize; 2], norm:
     let h = net.group_norm(&format!("{at}.norm1"), x, input, norm)?;
     let h = net.silu(&h);
     let h = net.conv(&format!("{at}.conv1"), &h, channels, ConvShape::same(3))?;
-    let h = second_half(net, at, &h, output, norm)?;
+    let h = net.group_norm(&format!("{at}.norm2"), &h, output, norm)?;
+    let h = net.silu(&h);
+    let h = net.conv(&format!("{at}.conv2"), &h, [output; 2], ConvShape::same(3))?;
     Ok(match straight {
         Some(straight) => net.add(&h, &straight),
         None => net.add(x, &h),
     })
-}
-
-/// Doubles an image and gives it to the first block of the next resolution, `[output, input]`: [`Net::upsample_conv`] and [`residual`],
-/// for a part of the input channels at a time.
-fn residual_in_parts(
-    net: &mut Net<'_>,
-    [upsampler, at]: [&str; 2],
-    x: &Tensor,
-    channels: [usize; 2],
-    norm: GroupNorm,
-    parts: usize,
-) -> Result<Tensor> {
-    let input = channels[1];
-    let at = format!("{at}.resnets.0");
-    let mut sums: Option<[Tensor; 2]> = None;
-    for number in 0..parts {
-        let part = number * input / parts..(number + 1) * input / parts;
-        // The bias counts once.
-        let side = |kernel| ConvShape { bias: number == 0, ..ConvShape::same(kernel) };
-        let large = net.upsample_conv_part(upsampler, x, [input; 2], part.clone())?;
-        let straight = net.conv_of_part(&format!("{at}.conv_shortcut"), &large, channels, side(1), part.clone())?;
-        let h = net.group_norm_part(&format!("{at}.norm1"), &large, input, norm, part.clone())?;
-        let h = net.silu(&h);
-        let h = net.conv_of_part(&format!("{at}.conv1"), &h, channels, side(3), part)?;
-        sums = Some(match sums {
-            None => [straight, h],
-            Some([before, sum]) => [net.add(&before, &straight), net.add(&sum, &h)],
-        });
-    }
-    match sums {
-        Some([straight, h]) => {
-            let h = second_half(net, &at, &h, channels[0], norm)?;
-            Ok(net.add(&h, &straight))
-        }
-        None => Ok(x.clone()),
-    }
-}
-
-/// The second norm and convolution of a residual block.
-fn second_half(net: &mut Net<'_>, at: &str, h: &Tensor, channels: usize, norm: GroupNorm) -> Result<Tensor> {
-    let h = net.group_norm(&format!("{at}.norm2"), h, channels, norm)?;
-    let h = net.silu(&h);
-    net.conv(&format!("{at}.conv2"), &h, [channels; 2], ConvShape::same(3))
 }
 
 /// One head over all pixels.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::check_size;
 use crate::error::Result;
 use crate::graph::vae::{VaeConfig, vae_decoder};
-use crate::session::{Data, Device, Input, Network, Precision, SessionOptions};
+use crate::session::{Data, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
 
 /// A loaded decoder.
@@ -22,7 +22,7 @@ impl VaeDecoder {
     /// # Errors
     /// A config that is not implemented, damaged or unfitting weights, or a runtime that does not start.
     pub fn load(folder: &Path, options: &SessionOptions) -> Result<Self> {
-        let (config, model, weights) = graph(folder, options, VaeConfig::parts)?;
+        let (config, model, weights) = graph(folder, options)?;
         let network = Network::load("the VAE decoder", &model, &weights, options)?;
         Ok(Self { config, network })
     }
@@ -32,7 +32,7 @@ impl VaeDecoder {
     /// # Errors
     /// A config that is not implemented, or weights that are missing or do not fit it.
     pub fn check(folder: &Path, options: &SessionOptions) -> Result<()> {
-        graph(folder, options, VaeConfig::parts).map(|_| ())
+        graph(folder, options).map(|_| ())
     }
 
     /// What the denoiser's latents are divided by before decoding.
@@ -91,11 +91,7 @@ impl VaeDecoder {
 }
 
 /// The graph of the decoder in `folder`, with the config it was made by and the weights it reads.
-fn graph(
-    folder: &Path,
-    options: &SessionOptions,
-    parts: impl Fn(&VaeConfig) -> usize,
-) -> Result<(VaeConfig, Vec<u8>, Weights)> {
+fn graph(folder: &Path, options: &SessionOptions) -> Result<(VaeConfig, Vec<u8>, Weights)> {
     let config = VaeConfig::read(&folder.join("config.json"))?;
     let precision = match options.precision {
         Precision::F16 if config.force_upcast => Precision::F32,
@@ -103,46 +99,8 @@ fn graph(
     };
     // The files of the wanted precision all the same, as diffusers reads them before it widens them.
     let mut weights = Weights::open_for(folder, "diffusion_pytorch_model", options.precision)?;
-    // A GPU has the memory, and wants one large piece of work rather than several.
-    let parts = if options.device == Device::Cpu { parts(&config) } else { 1 };
-    let model = vae_decoder(&config, precision, &mut weights, parts)?;
+    let model = vae_decoder(&config, precision, &mut weights)?;
     // The encoder, and what training left behind.
     weights.refuse_extra(&[], &["encoder.", "quant_conv.", "loss."])?;
     Ok((config, model, weights))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn an_image_that_is_made_in_parts_is_the_same_image() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/models/shapes/vae");
-        let latents: Vec<f32> = (0..2 * 4 * 9 * 5).map(|n| ((n * 37 % 101) as f32 - 50.0) / 30.0).collect();
-        let image = |parts: usize, threads: usize| {
-            let options = SessionOptions { threads, ..SessionOptions::default() };
-            let (config, model, weights) = graph(&folder, &options, |_| parts).unwrap();
-            let network = Network::load("the VAE decoder", &model, &weights, &options).unwrap();
-            VaeDecoder { config, network }.decode(&latents, [2, 4, 9, 5]).unwrap()
-        };
-        let whole = image(1, 1);
-        for parts in [2, 4, 8] {
-            let in_parts = image(parts, 1);
-            let most = whole.iter().zip(&in_parts).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(most < 1e-5, "{parts} parts: {most}");
-            assert_eq!(in_parts, image(parts, 3), "the same bits for any number of threads");
-        }
-    }
-
-    #[test]
-    fn only_large_images_are_made_in_parts() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/models/shapes/vae");
-        let small = VaeConfig::read(&folder.join("config.json")).unwrap();
-        assert_eq!(small.parts(), 1);
-        let large = VaeConfig { channels: vec![128, 256, 512, 512], norm_groups: 32, ..small };
-        assert_eq!(large.parts(), 4);
-        assert_eq!(VaeConfig { channels: vec![256, 256], ..large.clone() }.parts(), 1);
-        assert_eq!(VaeConfig { channels: vec![512], ..large }.parts(), 1);
-    }
 }

@@ -11,7 +11,7 @@ pub(super) const VALUE: u64 = 4;
 /// Images of its largest resolution that a decoder holds at its peak, in tenths: about three, and what the images of the resolution
 /// before leave in the runtime's arena, whose regions they are too small for.
 const DECODED: u64 = 45;
-/// The same where that image has a region of the arena for itself: nothing is left over.
+/// The same where an image has a region of the arena for itself: nothing is left over.
 const DECODED_ALONE: u64 = 32;
 /// From how many bytes on it has: the arena's regions double up to this size.
 const REGION: u64 = 1 << 30;
@@ -92,17 +92,6 @@ impl Serves {
     }
 }
 
-/// How a decoder's graph is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decoder {
-    /// Here, in one piece.
-    Whole,
-    /// Here, the largest image in parts of its channels.
-    InParts,
-    /// By somebody else.
-    Exported,
-}
-
 /// What a network computes with at large sizes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alone {
@@ -121,9 +110,9 @@ pub(super) struct Scores {
 }
 
 impl Network {
-    /// A decoder of this config. At each resolution the first residual block reads what the coarser one gave, which is wider. Made in
-    /// parts, that image takes as much in sums of them, and no region for itself.
-    pub(super) fn vae(config: &Value, form: Decoder, weights: Weights, upscale: u64) -> Self {
+    /// A decoder of this config, exported or not. At each resolution the first residual block reads what the coarser one gave, which
+    /// is wider.
+    pub(super) fn vae(config: &Value, ready: bool, weights: Weights, upscale: u64) -> Self {
         let channels = numbers(config, "block_out_channels").unwrap_or_else(|| vec![64]);
         let widest = |(level, &own): (usize, &u64)| {
             let wider = channels.get(level + 1).map_or(own, |&coarser| coarser.max(own));
@@ -131,13 +120,12 @@ impl Network {
         };
         let image = channels.iter().enumerate().map(widest).max().unwrap_or(0);
         let tenths = |count: u64| product(&[image, count]) / 10;
-        let exported = form == Decoder::Exported;
         Self {
             weights,
             held: tenths(DECODED),
-            alone: Some(Alone { image, held: tenths(DECODED_ALONE) }).filter(|_| form != Decoder::InParts),
-            scores: exported.then_some(Scores { heads: 1, latents: 1 }),
-            one_by_one: exported,
+            alone: Some(Alone { image, held: tenths(DECODED_ALONE) }),
+            scores: ready.then_some(Scores { heads: 1, latents: 1 }),
+            one_by_one: ready,
             serves: Serves::default(),
         }
     }

@@ -1,7 +1,6 @@
 //! What the files of a pipeline say about the memory that its networks take.
 
-use super::network::{Decoder, Network, VALUE, Weights, product};
-use crate::graph::vae::VaeConfig;
+use super::network::{Network, VALUE, Weights, product};
 use crate::models::{exported, graph_weights};
 use crate::pipeline::Model;
 use crate::session::SessionOptions;
@@ -53,19 +52,13 @@ impl Sizes {
             weights("unet", STEM, true, &|_| true),
             weights("vae", STEM, false, &|name| !name.contains("encoder.") || name.contains("decoder.")),
         ];
-        let config = VaeConfig::read(&repository.folder().join("vae/config.json"));
-        let form = match config.map_or(1, |config| config.parts()) {
-            _ if vae.1 => Decoder::Exported,
-            1 => Decoder::Whole,
-            _ => Decoder::InParts,
-        };
         let (width, height) = shape.size;
         let trained = u64::from(width) * u64::from(height) / product(&[upscale, upscale]).max(1);
         Self {
             text: text.fold(0, u64::saturating_add),
             text_is_dropped,
             unet: Network::unet(&unet.0, unet.1, unet_weights, trained),
-            vae: Network::vae(&vae.0, form, vae_weights, upscale),
+            vae: Network::vae(&vae.0, vae.1, vae_weights, upscale),
             upscale,
         }
     }
