@@ -1,6 +1,8 @@
 //! What the SQLite files of this crate have in common.
 
-use rusqlite::Connection;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
 
 /// What a database says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,5 +28,24 @@ impl Marks {
     /// Whether nothing has been written yet.
     pub(crate) fn is_new(self) -> bool {
         self == Self { application: 0, version: 0, tables: 0 }
+    }
+}
+
+/// Readers go on while a run is written, and a kill leaves the last whole write. SQLite does not wait by itself for others that open a
+/// new file at the same time.
+pub(crate) fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let until = Instant::now() + patience;
+    loop {
+        let set = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        match set {
+            Err(error)
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // A file system that cannot share memory keeps another mode, which is slower and as safe.
+            set => return set.map(drop),
+        }
     }
 }

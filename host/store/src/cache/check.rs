@@ -74,6 +74,15 @@ impl Cache {
             rows.collect::<Result<_, _>>().map_err(|error| self.unreadable(error))?
         };
         let gone = |image: &&String| image.parse().is_ok_and(|image: Digest| !self.image_path(&image).exists());
+        let changed = self.look(|look| {
+            let scores = look.all_scores().iter().filter(|key| look.score(key).is_none()).count();
+            scores + look.all_generations().iter().filter(|key| look.generation(key).is_none()).count()
+        });
+        if changed > 0 {
+            let reason =
+                format!("{changed} of its rows are not as they were written; they are not used, and made again");
+            checked.bad.push(Bad { path: self.folder().join("index.db"), reason });
+        }
         checked.missing = images.iter().filter(gone).count();
         Ok(checked)
     }

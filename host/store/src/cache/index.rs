@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{CacheError, Trouble, nothing_kept};
-use crate::database::Marks;
+use crate::database::{Marks, write_ahead};
 
 /// Version of the tables; an index of a later one is refused.
 pub const VERSION: i64 = 1;
@@ -128,7 +128,8 @@ fn open_to_write(path: &Path) -> Result<Connection, CacheError> {
     if found > VERSION {
         return Err(CacheError::Newer { path: path.to_owned(), found });
     }
-    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;";
+    write_ahead(&connection, PATIENCE).map_err(fail)?;
+    let settings = "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;";
     connection.execute_batch(settings).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(32);
     migrate(&mut connection, path)?;

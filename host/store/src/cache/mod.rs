@@ -14,7 +14,7 @@
 //!   found is true.
 //! - What is not found is done again. So a file that is gone, cut short or changed, a row that cannot be read and a folder that
 //!   cannot be written cost time, and never a wrong result: images are checked against their digest when they are read, other
-//!   files against their checksum.
+//!   files and rows of the index against their checksum.
 //! - Errors and scores that are not finite are never kept.
 //! - No time of any file decides anything. The times in the index are told to people, and say what was not used for long.
 //! - Several runs may use one folder at once: the index is in WAL mode, and files that appear twice are the same file.

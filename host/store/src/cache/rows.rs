@@ -83,6 +83,7 @@ impl Cache {
             let Made { image, width, height, bytes, seconds, run, .. } = made;
             let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
             let key = key.as_bytes();
+            let attributes = seal(key, &format!("{image} {width} {height} {bytes} {warnings}"), &attributes);
             statement.execute(params![
                 key,
                 image.to_string(),
@@ -103,7 +104,7 @@ impl Cache {
         if !scored.score.value.is_finite() || scored.score.details.iter().any(|detail| !detail.value.is_finite()) {
             return;
         }
-        let score = text(&scored.score);
+        let score = seal(key.as_bytes(), "", &text(&scored.score));
         self.write(|index| {
             let mut statement = index.prepare_cached("INSERT OR REPLACE INTO score VALUES (?, ?, ?, ?, ?)")?;
             statement.execute(params![key.as_bytes(), score, scored.seconds, scored.run, now()])
@@ -162,6 +163,22 @@ impl Cache {
     }
 }
 
+/// Characters of the checksum that a sealed text begins with.
+const SEAL: usize = 16;
+
+/// A text that says whether it, the key and the rest of its row are as they were written: SQLite does not check what is in its pages.
+fn seal(key: &[u8; 32], row: &str, content: &str) -> String {
+    let mut sum = blake3::Hasher::new();
+    sum.update(key).update(&(row.len() as u64).to_le_bytes()).update(row.as_bytes()).update(content.as_bytes());
+    format!("{}{content}", &sum.finalize().to_hex()[..SEAL])
+}
+
+/// What was sealed; `None` where anything was changed.
+fn unseal<'t>(key: &[u8; 32], row: &str, sealed: &'t str) -> Option<&'t str> {
+    let (_, content) = sealed.split_at_checked(SEAL)?;
+    (seal(key, row, content) == sealed).then_some(content)
+}
+
 impl Look<'_> {
     /// The image of a request with this key. Its file may be gone: [`Cache::has_image`].
     #[must_use]
@@ -175,6 +192,8 @@ impl Look<'_> {
             Ok((image, row.get(1)?, row.get(2)?, bytes, attributes, warnings, row.get(6)?, row.get(7)?))
         });
         let (image, width, height, bytes, attributes, warnings, seconds, run) = row?;
+        let others = format!("{image} {width} {height} {bytes} {warnings}");
+        let attributes = unseal(key.as_bytes(), &others, &attributes)?.to_owned();
         Some(Made {
             image: image.parse().ok()?,
             width,
@@ -193,7 +212,7 @@ impl Look<'_> {
         let sql = "SELECT score, seconds, run FROM score WHERE key = ?";
         let row = self.row(sql, [key.as_bytes()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)));
         let (score, seconds, run) = row?;
-        let score: Score = read(&score)?;
+        let score: Score = read(unseal(key.as_bytes(), "", &score)?)?;
         score.value.is_finite().then_some(Scored { score, seconds, run })
     }
 

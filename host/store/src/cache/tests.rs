@@ -63,6 +63,30 @@ fn what_is_kept_is_found_by_the_next() {
 }
 
 #[test]
+fn rows_that_were_changed_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, other) = (Digest::of(b"pixels"), Digest::of(b"other"));
+    let score_key: Key<Scoring> = Inputs::new().key();
+    let cache = Cache::open(folder.path()).unwrap();
+    cache.keep_generation(&key("a"), &made(image, 3));
+    cache.keep_generation(&key("b"), &made(other, 3));
+    cache.keep_score(&score_key, &scored(0.5));
+    let found =
+        |cache: &Cache| cache.look(|look| (look.generation(&key("a")).is_some(), look.score(&score_key).is_some()));
+    assert_eq!(found(&cache), (true, true));
+    assert!(cache.check(&|_| Ok(image)).unwrap().bad.is_empty());
+    let index = rusqlite::Connection::open(folder.path().join("cache/index.db")).unwrap();
+    // The score of a picture becomes better, and the image of one prompt that of another.
+    index.execute("UPDATE score SET score = replace(score, '0.5', '9.5')", []).unwrap();
+    index.execute("UPDATE generation SET image = ?", [other.to_string()]).unwrap();
+    assert_eq!(found(&cache), (false, false));
+    let bad = cache.check(&|_| Ok(image)).unwrap().bad;
+    assert!(bad.len() == 1 && bad[0].reason.contains("2 of its rows"), "{bad:?}");
+    cache.keep_score(&score_key, &scored(0.5));
+    assert_eq!(found(&cache), (false, true), "made again, and kept again");
+}
+
+#[test]
 fn an_index_that_is_broken_is_set_aside_and_never_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let index = folder.path().join("cache/index.db");

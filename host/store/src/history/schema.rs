@@ -6,12 +6,12 @@
 //! runs is one short range of it, however many images there are.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::HistoryError;
-use crate::database::Marks;
+use crate::database::{Marks, write_ahead};
 use crate::run_folder::make_root;
 
 /// Version of the tables: how many migrations have been applied.
@@ -24,7 +24,7 @@ const APPLICATION: i64 = 0x6466_5468;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// From each version to the next, in order. What is here once is never changed; what changes is added.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Opens `path` to write, and makes it where it is not there; for reading alone (`true`) where it is there and cannot be written.
 pub(super) fn open(path: &Path) -> Result<(Connection, bool), HistoryError> {
@@ -94,31 +94,12 @@ fn version(connection: &Connection, path: &Path, newest: i64) -> Result<i64, His
     Ok(found)
 }
 
-/// Readers go on while a run is written, and a kill leaves the last whole run. SQLite does not wait by itself for others that open a
-/// new file at the same time.
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let set = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
-        match set {
-            Err(error)
-                if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-                    && Instant::now() < until =>
-            {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            // A file system that cannot share memory keeps another mode, which is slower and as safe.
-            set => return set.map(drop),
-        }
-    }
-}
-
 /// Applies the migrations that the file does not have yet: all of them or none.
 fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), HistoryError> {
     let fail = |source| HistoryError::of(path, source);
     let newest = migrations.len() as i64;
     let found = version(connection, path, newest)?;
-    write_ahead(connection).map_err(fail)?;
+    write_ahead(connection, PATIENCE).map_err(fail)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
     if found == newest {
         return Ok(());
@@ -154,15 +135,15 @@ mod tests {
     fn an_older_file_is_migrated_with_what_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.db");
-        let old = open_as(&path, &MIGRATIONS).unwrap();
+        let old = open_as(&path, &MIGRATIONS[..1]).unwrap();
         old.execute("INSERT INTO run (name, started, difftest, folder) VALUES ('r', 's', 'd', 'f')", []).unwrap();
         drop(old);
-        let new = open_as(&path, &[MIGRATIONS[0], LATER, "DELETE FROM more"]).unwrap();
+        let new = open_as(&path, &[MIGRATIONS[0], MIGRATIONS[1], LATER, "DELETE FROM more"]).unwrap();
         let row = new.query_row("SELECT name, note FROM run", [], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
         });
         assert_eq!(row.unwrap(), ("r".to_owned(), None));
-        assert_eq!(version(&new, &path, 3).unwrap(), 3);
+        assert_eq!(version(&new, &path, 4).unwrap(), 4);
     }
 
     #[test]
@@ -170,7 +151,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.db");
         drop(open_as(&path, &MIGRATIONS).unwrap());
-        assert!(open_as(&path, &[MIGRATIONS[0], LATER, "CREATE TABLE run (id)"]).is_err());
+        assert!(open_as(&path, &[MIGRATIONS[0], MIGRATIONS[1], LATER, "CREATE TABLE run (id)"]).is_err());
         let (connection, _) = open(&path).unwrap();
         let added = connection
             .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'more'", [], |row| row.get::<_, i64>(0));
@@ -181,10 +162,10 @@ mod tests {
     fn a_newer_file_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.db");
-        drop(open_as(&path, &[MIGRATIONS[0], LATER]).unwrap());
+        drop(open_as(&path, &[MIGRATIONS[0], MIGRATIONS[1], LATER]).unwrap());
         let before = fs::read(&path).unwrap();
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, HistoryError::Newer { found: 2, .. }), "{error}");
+        assert!(matches!(error, HistoryError::Newer { found: 3, .. }), "{error}");
         assert!(error.hint().unwrap().contains("update difftest"));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
