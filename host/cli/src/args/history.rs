@@ -71,7 +71,7 @@ pub(crate) enum HistoryCommand {
     },
     /// What a run came to: verdicts, gates, means; with `-v` every image.
     Show {
-        /// The run: its name or the beginning of it, `latest`, or `latest~N` for the Nth before that.
+        /// The run: its name or the beginning of it, `latest`, `latest~N` for the Nth before that, or a label.
         #[arg(value_name = "RUN", default_value = "latest")]
         run: String,
         /// For people, or as JSON.

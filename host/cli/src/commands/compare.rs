@@ -60,19 +60,30 @@ fn human(compared: &Compared) -> String {
     match (compared.images, compared.changed_images.len()) {
         (0, _) => text.push_str("images: no prompt and seed has one in both runs\n"),
         (images, 0) => {
-            let _ = writeln!(text, "images: all {images} have the same pixels");
+            let _ = writeln!(text, "images: all {images} that are in both have the same pixels");
         }
         (images, changed) => {
             let _ = writeln!(text, "images: {changed} of {images} have other pixels");
-            for case in compared.changed_images.iter().take(10) {
-                let _ = writeln!(text, "    {}", safe(case));
-            }
-            if changed > 10 {
-                let _ = writeln!(text, "    and {} more (`--message-format json` has all)", changed - 10);
-            }
+            list(&mut text, &compared.changed_images);
+        }
+    }
+    for (name, alone) in [("A", &compared.only_in_a), ("B", &compared.only_in_b)] {
+        if !alone.is_empty() {
+            let _ = writeln!(text, "only in {name}, and not compared: {}", count(alone.len(), "case"));
+            list(&mut text, alone);
         }
     }
     text
+}
+
+/// The first cases of a list.
+fn list(text: &mut String, cases: &[String]) {
+    for case in cases.iter().take(10) {
+        let _ = writeln!(text, "    {}", safe(case));
+    }
+    if cases.len() > 10 {
+        let _ = writeln!(text, "    and {} more (`--message-format json` has all)", cases.len() - 10);
+    }
 }
 
 fn describe(text: &mut String, change: &MetricChange) {

@@ -4,6 +4,7 @@
 //! Scores of different metric keys are not paired: they are named instead, with the reason.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use difftest_core::stats::{mean, student};
 use rusqlite::params;
@@ -36,6 +37,10 @@ pub struct Compared {
     pub images: usize,
     /// Those of them whose pixels are others.
     pub changed_images: Vec<String>,
+    /// Cases, by prompt and seed, that only the first run has: they were left out, or their prompt was edited.
+    pub only_in_a: Vec<String>,
+    /// Cases that only the second run has.
+    pub only_in_b: Vec<String>,
     /// Tests with another verdict.
     pub verdicts: Vec<ChangedVerdict>,
 }
@@ -127,7 +132,8 @@ type Scores = BTreeMap<(i64, String), BTreeMap<i64, BTreeMap<(i64, i64), f64>>>;
 const WHOLE_SET: (i64, i64) = (-1, 0);
 
 impl History {
-    /// The run that `text` names for a comparison: as [`History::resolve`], or the latest run with that label, or of that model.
+    /// The run that `text` names for a comparison: as [`History::resolve`], or the latest run with that label, or of that model, which
+    /// may be named by its path.
     ///
     /// # Errors
     /// When it is none of these.
@@ -136,13 +142,17 @@ impl History {
             Ok(run) => return Ok(run),
             Err(error) => error,
         };
+        // Runs of a folder name it by its absolute path.
+        let folder = Path::new(text).canonicalize().ok().map(|path| path.to_string_lossy().into_owned());
         for sql in [
             "SELECT name FROM run WHERE label = ? ORDER BY name DESC LIMIT 1",
             "SELECT r.name FROM run r JOIN run_suite s ON s.run = r.id JOIN model m ON m.id = s.model WHERE m.name = ?
              ORDER BY r.name DESC LIMIT 1",
         ] {
-            if let Some(run) = self.rows(sql, params![text], |row| row.get(0))?.pop() {
-                return Ok(run);
+            for name in [Some(text), folder.as_deref()].into_iter().flatten() {
+                if let Some(run) = self.rows(sql, params![name], |row| row.get(0))?.pop() {
+                    return Ok(run);
+                }
             }
         }
         Err(by_run)
@@ -169,6 +179,8 @@ impl History {
             not_compared: Vec::new(),
             images,
             changed_images,
+            only_in_a: self.alone(run_a, run_b)?,
+            only_in_b: self.alone(run_b, run_a)?,
             verdicts: self.rows(
                 "SELECT s.name, t.name, a.verdict, b.verdict FROM run_test a JOIN run_test b ON b.test = a.test JOIN test t ON t.id = a.test
                  JOIN suite s ON s.id = t.suite WHERE a.run = ? AND b.run = ? AND a.verdict <> b.verdict ORDER BY s.name, t.name",
@@ -315,6 +327,18 @@ impl History {
             shows,
             lost: named.collect::<Result<_, HistoryError>>()?,
         }))
+    }
+
+    /// The cases of one run whose prompt and seed another has not.
+    fn alone(&self, run: i64, other: i64) -> Result<Vec<String>, HistoryError> {
+        self.rows(
+            "SELECT c.name FROM execution x JOIN sample c ON c.id = x.sample WHERE x.run = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM sample d JOIN execution y ON y.run = ?2 AND y.sample = d.id
+                 WHERE d.test = c.test AND d.prompt = c.prompt AND d.seed = c.seed
+             ) ORDER BY c.id",
+            params![run, other],
+            |row| row.get(0),
+        )
     }
 
     /// How many cases have an image in both runs, and the ids of those whose pixels differ.

@@ -29,8 +29,21 @@ pub(super) struct SuiteRecord {
     pub(super) environment: String,
     pub(super) model: String,
     pub(super) error: Option<String>,
+    /// Digest of the baseline that its gates compare with.
+    pub(super) baseline: Option<Digest>,
     pub(super) tests: Vec<TestRecord>,
     pub(super) cases: Vec<CaseRecord>,
+}
+
+impl SuiteRecord {
+    /// What the test with this number was compared with: the baseline of the gates, and the accepted image of each case.
+    pub(super) fn compared_with(&self, test: usize) -> Option<[u8; 32]> {
+        let images =
+            self.cases.iter().filter(|case| case.test == test).filter_map(|case| Some((&case.id, case.accepted?)));
+        let images: Vec<_> = images.map(|(id, image)| json!([id, image.to_string()])).collect();
+        let baseline = self.baseline.map(|digest| digest.to_string());
+        (baseline.is_some() || !images.is_empty()).then(|| digest_of(&json!([baseline, images])))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +74,8 @@ pub(super) struct CaseRecord {
     /// Whether anything became of it.
     pub(super) executed: bool,
     pub(super) image: Option<Digest>,
+    /// The image of the baseline that it was compared with.
+    pub(super) accepted: Option<Digest>,
     pub(super) cached: bool,
     pub(super) seconds: Option<f64>,
     /// Metric of the test, value, whether it was found.
@@ -93,13 +108,14 @@ impl RunRecord {
                 self.checkout.clone_from(commit);
                 self.label.clone_from(label);
             }
-            Event::SuiteStarted { suite, digest, generator, environment, tests, cases, .. } => {
+            Event::SuiteStarted { suite, digest, generator, environment, baseline, tests, cases, .. } => {
                 self.suites.push(SuiteRecord {
                     name: suite.clone(),
                     digest: Some(digest.to_string()),
                     environment: environment.clone(),
                     model: model_name(generator),
                     error: None,
+                    baseline: baseline.as_ref().map(|baseline| baseline.digest),
                     tests: tests.iter().map(|test| planned_test(test, generator)).collect(),
                     cases: cases.iter().map(planned_case).collect(),
                 });
@@ -113,6 +129,12 @@ impl RunRecord {
                     if let Outcome::Ok(image) = outcome {
                         case.image = Some(image.digest);
                     }
+                }
+            }
+            Event::Compared { case, outcome: Outcome::Ok(comparison), .. } => {
+                let accepted = comparison.expected.as_ref().map(|image| image.digest);
+                if let Some(case) = self.case(*case) {
+                    case.accepted = accepted;
                 }
             }
             Event::Scored { case, metric, outcome: Outcome::Ok(score), origin, .. } => {
@@ -160,6 +182,7 @@ impl RunRecord {
                 environment: String::new(),
                 model: String::new(),
                 error: Some(message.to_owned()),
+                baseline: None,
                 tests: Vec::new(),
                 cases: Vec::new(),
             }),
@@ -236,6 +259,7 @@ fn planned_case(case: &CaseInfo) -> CaseRecord {
         seed: case.seed,
         executed: false,
         image: None,
+        accepted: None,
         cached: false,
         seconds: None,
         scores: Vec::new(),

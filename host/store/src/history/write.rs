@@ -66,13 +66,12 @@ impl Writer<'_> {
             "INSERT OR IGNORE INTO run_suite (run, suite, environment, model, digest, error) VALUES (?, ?, ?, ?, ?, ?)",
             params![self.run, suite, environment, model, record.digest, record.error],
         )?;
-        for (index, test) in record.tests.iter().enumerate() {
-            self.test(suite, test, record.cases.iter().filter(|case| case.test == index))?;
-        }
-        Ok(())
+        (0..record.tests.len()).try_for_each(|index| self.test(suite, record, index))
     }
 
-    fn test<'c>(&mut self, suite: i64, record: &TestRecord, cases: impl Iterator<Item = &'c CaseRecord>) -> Result<()> {
+    fn test(&mut self, suite: i64, of: &SuiteRecord, index: usize) -> Result<()> {
+        let record = &of.tests[index];
+        let cases = of.cases.iter().filter(|case| case.test == index);
         let test = self.number(
             "SELECT id FROM test WHERE suite = ? AND name = ?",
             "INSERT INTO test (suite, name) VALUES (?, ?)",
@@ -84,8 +83,8 @@ impl Writer<'_> {
             (&record.setup[..],),
         )?;
         self.execute(
-            "INSERT OR IGNORE INTO run_test (run, test, setup, verdict) VALUES (?, ?, ?, ?)",
-            params![self.run, test, setup, word(&record.verdict)],
+            "INSERT OR IGNORE INTO run_test (run, test, setup, verdict, baseline) VALUES (?, ?, ?, ?, ?)",
+            params![self.run, test, setup, word(&record.verdict), of.compared_with(index)],
         )?;
         self.gates(test, record)?;
         let metrics = record.metrics.iter().map(|metric| self.metric(metric)).collect::<Result<Vec<i64>>>()?;

@@ -57,7 +57,7 @@ fn about(run: &RunRow) -> String {
 }
 
 pub(super) fn show(run: &str, format: Format, ui: &mut Ui) -> Result<Exit, CliError> {
-    let detail = read(ui, |history| history.run(&history.resolve(run)?))?;
+    let detail = read(ui, |history| history.run(&history.resolve_side(run)?))?;
     let verbose = ui.verbosity() == Verbosity::Verbose;
     print(&detail, || human(&detail, verbose), format, ui)
 }

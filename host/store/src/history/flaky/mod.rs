@@ -19,7 +19,7 @@ pub struct Flakes {
     pub images: Vec<FlakyImage>,
     /// Scores that changed although image, prompt and metric did not.
     pub scores: Vec<FlakyScore>,
-    /// Tests whose verdict changed although nothing else did, or that went back and forth.
+    /// Tests whose verdict changed although nothing else did: suite, images' inputs, metrics and baseline.
     pub tests: Vec<FlakyTest>,
 }
 
@@ -66,7 +66,7 @@ pub struct FlakyTest {
     pub environment: String,
     /// How often the verdict was another than in the run before.
     pub changes: usize,
-    /// How often of these the suite, the images' inputs and the metrics were the same.
+    /// How often of these the suite, the images' inputs, the metrics and the baseline were the same.
     pub unexplained: usize,
     /// Each run's verdict, the oldest first.
     pub verdicts: Vec<(String, String)>,

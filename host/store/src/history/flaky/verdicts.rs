@@ -11,8 +11,8 @@ use crate::history::{History, HistoryError};
 struct Judged {
     run: String,
     verdict: String,
-    /// Suite file, inputs of the images, metrics.
-    inputs: (Option<String>, i64, String),
+    /// Suite file, inputs of the images, metrics, baseline.
+    inputs: (Option<String>, i64, String, Option<Vec<u8>>),
 }
 
 impl History {
@@ -27,7 +27,7 @@ impl History {
             .into_iter()
             .collect();
         let rows = self.rows(
-            "SELECT s.name, t.name, m.name, e.name, r.name, rt.verdict, rs.digest, rt.setup, rt.run, rt.test FROM run_test rt
+            "SELECT s.name, t.name, m.name, e.name, r.name, rt.verdict, rs.digest, rt.setup, rt.run, rt.test, rt.baseline FROM run_test rt
              JOIN run r ON r.id = rt.run JOIN test t ON t.id = rt.test JOIN suite s ON s.id = t.suite
              JOIN run_suite rs ON rs.run = rt.run AND rs.suite = t.suite JOIN model m ON m.id = rs.model
              JOIN environment e ON e.id = rs.environment WHERE rt.verdict <> 'not-run' ORDER BY s.name, t.name, m.name, e.name, r.name",
@@ -35,7 +35,7 @@ impl History {
             |row| {
                 let line: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
                 let metrics = metrics.get(&(row.get(8)?, row.get(9)?)).cloned().unwrap_or_default();
-                let inputs = (row.get(6)?, row.get(7)?, metrics);
+                let inputs = (row.get(6)?, row.get(7)?, metrics, row.get(10)?);
                 Ok((line, Judged { run: row.get(4)?, verdict: row.get(5)?, inputs }))
             },
         )?;
@@ -46,15 +46,7 @@ impl History {
             let (changes, unexplained) =
                 (changed().count(), changed().filter(|pair| pair[0].inputs == pair[1].inputs).count());
             let verdicts = runs.iter().map(|judged| (judged.run.clone(), judged.verdict.clone())).collect();
-            (unexplained > 0 || changes > 1).then_some(FlakyTest {
-                suite,
-                test,
-                model,
-                environment,
-                changes,
-                unexplained,
-                verdicts,
-            })
+            (unexplained > 0).then_some(FlakyTest { suite, test, model, environment, changes, unexplained, verdicts })
         });
         Ok(flaky.collect())
     }

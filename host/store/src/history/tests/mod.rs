@@ -30,6 +30,8 @@ struct Run {
     model: &'static str,
     label: Option<&'static str>,
     verdict: Verdict,
+    /// What its gates compare with.
+    baseline: &'static str,
 }
 
 const PROMPTS: [&str; 3] = ["a red circle", "a </script> star", "größe, \"quoted\"\nsecond line"];
@@ -45,6 +47,7 @@ impl Run {
             model: "builtin:shapes",
             label: None,
             verdict: Verdict::Pass,
+            baseline: "v1",
         }
     }
 
@@ -85,6 +88,7 @@ impl Run {
                 environment: vec![("device".to_owned(), self.environment.to_owned())],
             },
             "environment": self.environment,
+            "baseline": { "name": "main", "environment": self.environment, "digest": Digest::of(self.baseline.as_bytes()) },
             "tests": [TestInfo {
                 metrics: vec![metric("clip_score", MetricKind::Image), metric("diversity", MetricKind::Set)],
                 cases,

@@ -7,6 +7,14 @@ fn what_changes_without_a_reason_is_flaky() {
     let steady = Run::new("r1", [0.5, 0.5]);
     let (_dir, calm) = history(&[steady.clone(), Run { name: "r2", ..steady.clone() }]);
     assert_eq!(calm.flaky().unwrap(), Flakes::default());
+    // Another verdict against another baseline is none either, however often.
+    let accepted = [
+        Run { verdict: Verdict::Fail, ..steady.clone() },
+        Run { name: "r2", baseline: "v2", ..steady.clone() },
+        Run { name: "r3", baseline: "v3", verdict: Verdict::Fail, ..steady.clone() },
+    ];
+    let (_dir, explained) = history(&accepted);
+    assert_eq!(explained.flaky().unwrap(), Flakes::default());
     let runs = [
         steady.clone(),
         // another image of the same inputs
