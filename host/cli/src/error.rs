@@ -1,6 +1,7 @@
 //! The one table from errors to exit codes.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::process::ExitCode;
 
 use difftest_core::event::{Conclusion, ErrorInfo};
@@ -114,6 +115,7 @@ impl From<difftest_store::atomic::WriteError> for CliError {
 #[derive(Debug)]
 struct Located<'a> {
     error: &'a SuiteError,
+    span: Option<Range<usize>>,
     source: NamedSource<String>,
 }
 
@@ -131,19 +133,64 @@ impl Diagnostic for Located<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.error.span.is_some().then_some(&self.source)
+        self.span.is_some().then_some(&self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.error.span.clone()?;
+        let span = self.span.clone()?;
         let label = self.error.label.clone().unwrap_or_else(|| "here".into());
         Some(Box::new(std::iter::once(LabeledSpan::new(Some(label), span.start, span.len()))))
     }
 }
 
+/// Longest line that is shown as it is. A prompt may have a hundred thousand characters, which nobody reads on a terminal, and which are
+/// more columns than miette can draw.
+const LONG: usize = 1_000;
+/// What is shown of a longer one: so much around what is wrong, or from its beginning.
+const SHOWN: usize = 60;
+
+/// `text` with its long lines cut, and where `span` is in that.
+fn excerpt(text: &str, span: Range<usize>) -> (String, Range<usize>) {
+    let mut out = String::with_capacity(text.len().min(1 << 16));
+    let mut found = 0..0;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let here = at..at + line.len();
+        at = here.end;
+        let is_last = at == text.len();
+        let holds = here.contains(&span.start) || (is_last && span.start == at);
+        let [start, end] = [span.start, span.end].map(|place| place.clamp(here.start, here.end) - here.start);
+        if line.len() <= LONG {
+            if holds {
+                found = out.len() + start..out.len() + end;
+            }
+            out.push_str(line);
+            continue;
+        }
+        let (from, to) = if holds { (start.saturating_sub(SHOWN), end.min(start + LONG) + SHOWN) } else { (0, SHOWN) };
+        let (from, to) = (line.floor_char_boundary(from), line.floor_char_boundary(to.min(line.trim_end().len())));
+        if from > 0 {
+            out.push('…');
+        }
+        if holds {
+            found = out.len() + start - from..out.len() + end.min(to) - from;
+        }
+        out.push_str(&line[from..to]);
+        out.push_str("…\n");
+    }
+    (out, found)
+}
+
 fn render(file: &SuiteErrors, error: &SuiteError, color: bool) -> String {
     let theme = if color { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
-    let located = Located { error, source: NamedSource::new(file.path.display().to_string(), file.text.to_string()) };
+    let (source, span) = match &error.span {
+        Some(span) => {
+            let (source, span) = excerpt(&file.text, span.clone());
+            (source, Some(span))
+        }
+        None => (String::new(), None),
+    };
+    let located = Located { error, span, source: NamedSource::new(file.path.display().to_string(), source) };
     let mut text = String::new();
     if error.span.is_none() {
         let _ = writeln!(text, "{}:", file.path.display());
@@ -151,4 +198,32 @@ fn render(file: &SuiteErrors, error: &SuiteError, color: bool) -> String {
     // Writing to a String cannot fail, and miette only passes on what the writer says.
     let _ = GraphicalReportHandler::new_themed(theme).with_width(100).render_report(&mut text, &located);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_cut_around_what_is_wrong() {
+        let short = "a = 1\nb = 2\n";
+        assert_eq!(excerpt(short, 6..7), (short.to_owned(), 6..7));
+        let long = format!(
+            "a = 1\nb = [\"{}é\", wrong, \"{}\"]\nc = \"{}\"",
+            "x".repeat(80_000),
+            "y".repeat(80_000),
+            "z".repeat(2000)
+        );
+        let at = long.find("wrong").unwrap_or_default();
+        let (text, span) = excerpt(&long, at..at + 5);
+        assert_eq!(&text[span], "wrong");
+        assert!(text.lines().count() == 3 && text.len() < 400, "{text}");
+        // All of a long value is wrong.
+        let at = long.find('y').unwrap_or_default();
+        let (text, span) = excerpt(&long, at..at + 80_000);
+        assert!(text[span].chars().all(|c| c == 'y') && text.len() < 2000);
+        let end = long.len();
+        let (text, span) = excerpt(&long, end..end);
+        assert!(span.start <= text.len() && span.is_empty());
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use difftest_store::run_folder::DEFAULT_ROOT;
+use difftest_store::run_folder::{DEFAULT_ROOT, RunFolder};
 use difftest_store::runs;
 use jiff::civil::DateTime;
 use jiff::{Timestamp, ToSpan as _};
@@ -22,10 +22,18 @@ pub(crate) struct RunName {
     pub(crate) started: String,
 }
 
+/// Notes that the run `name` is kept in a folder of its own, for everything that says `latest`. Where that cannot be noted, the run goes on.
+pub(crate) fn elsewhere(folder: RunFolder, name: &str, ui: &mut Ui) -> RunFolder {
+    if let Err(error) = runs::note_elsewhere(Path::new(DEFAULT_ROOT), name, folder.path()) {
+        ui.note(&format!("`latest` will not find this run: {error}"));
+    }
+    folder
+}
+
 /// The name of the run that begins now in the working directory.
 pub(crate) fn next(ui: &mut Ui) -> RunName {
     let now = Timestamp::now();
-    let last = runs::names(Path::new(DEFAULT_ROOT)).into_iter().rfind(|name| parse(name).is_some());
+    let last = runs::all_names(Path::new(DEFAULT_ROOT)).into_iter().rfind(|name| parse(name).is_some());
     let random = uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).as_bytes()[14..]
         .iter()
         .fold(0, |bits, byte| bits << 8 | u32::from(*byte));

@@ -1,13 +1,20 @@
 //! The runs of a project, found by name.
 //!
-//! Names sort by time, so the last one is the latest: whoever names a run gives it a name after all that are there.
+//! Names sort by time, so the last one is the latest: whoever names a run gives it a name after all that are there. A run that is kept
+//! in another folder (`--artifacts`) leaves a note, `runs/RUN.elsewhere`, so that it is not passed over for an older one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use difftest_core::event::Event;
 use difftest_core::nearest::nearest;
 
-use crate::run_folder::RECORDING;
+use crate::atomic::{self, WriteError};
+use crate::events;
+use crate::run_folder::{RECORDING, make_root};
+
+/// Ending of the note that says where a run is kept.
+const ELSEWHERE: &str = ".elsewhere";
 
 /// Why a text names no run.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +29,16 @@ pub enum ResolveError {
         text: String,
         /// What may have been meant.
         nearest: Option<String>,
+    },
+    /// It was kept elsewhere, and is not there any more.
+    #[error("the run {run} was kept in {}, and that folder {}", .folder.display(), if *.replaced { "holds another run now" } else { "is gone" })]
+    Gone {
+        /// Its name.
+        run: String,
+        /// Where it was.
+        folder: PathBuf,
+        /// Whether another run is there.
+        replaced: bool,
     },
     /// Several are.
     #[error("`{text}` is the beginning of {count} runs: {}", shown(.examples, *.count))]
@@ -48,12 +65,66 @@ impl ResolveError {
             Self::NoRuns(_) => "begin with `difftest run`; other folders are named by their path".into(),
             Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::Unknown { .. } => "`difftest history list` shows the runs; `latest` and `latest~1` work too".into(),
+            Self::Gone { .. } => "name another run: `difftest history list` shows them".into(),
             Self::Ambiguous { .. } => "give more letters of its name".into(),
         }
     }
 }
 
-/// The names of the recorded runs under `root` (such as `.difftest`), the oldest first. None where there is no such folder.
+/// Notes that the run `run` of the project with this `root` is kept in `folder`. What an earlier run has noted of the same folder is
+/// forgotten: it has been replaced.
+///
+/// # Errors
+/// [`WriteError`] when that cannot be written.
+pub fn note_elsewhere(root: &Path, run: &str, folder: &Path) -> Result<(), WriteError> {
+    make_root(root)?;
+    let runs = root.join("runs");
+    if folder.parent().is_some_and(|parent| fs::canonicalize(parent).ok() == fs::canonicalize(&runs).ok()) {
+        return Ok(());
+    }
+    for earlier in noted(root) {
+        let note = note_of(root, &earlier);
+        if fs::read_to_string(&note).is_ok_and(|at| Path::new(&at) == folder) {
+            fs::remove_file(&note).map_err(|error| WriteError::new("delete", &note, error))?;
+        }
+    }
+    atomic::write(&note_of(root, run), folder.to_string_lossy().as_bytes())
+}
+
+fn note_of(root: &Path, run: &str) -> PathBuf {
+    root.join("runs").join(format!("{run}{ELSEWHERE}"))
+}
+
+fn noted(root: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(root.join("runs")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(ELSEWHERE).map(str::to_owned))
+}
+
+/// [`names`], with those of runs that are kept elsewhere.
+#[must_use]
+pub fn all_names(root: &Path) -> Vec<String> {
+    let mut names = names(root);
+    names.extend(noted(root));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Where the run is kept that is called `run`.
+fn folder_of(root: &Path, run: &str) -> Result<PathBuf, ResolveError> {
+    let own = root.join("runs").join(run);
+    let Some(folder) = fs::read_to_string(note_of(root, run)).ok().filter(|_| !own.join(RECORDING).is_file()) else {
+        return Ok(own);
+    };
+    let folder = PathBuf::from(folder);
+    let first = events::read(&folder).ok().and_then(|mut events| events.next()?.ok());
+    match first {
+        Some(Event::RunStarted { run: there, .. }) if there == run => Ok(folder),
+        first => Err(ResolveError::Gone { run: run.to_owned(), folder, replaced: first.is_some() }),
+    }
+}
+
+/// The names of the recorded runs in `root` (such as `.difftest`), the oldest first. None where there is no such folder.
 #[must_use]
 pub fn names(root: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(root.join("runs")) else { return Vec::new() };
@@ -73,11 +144,11 @@ pub fn resolve(root: &Path, text: &str) -> Result<PathBuf, ResolveError> {
     if path.join(RECORDING).is_file() {
         return Ok(path.to_owned());
     }
-    let names = names(root);
+    let names = all_names(root);
     if names.is_empty() {
         return Err(ResolveError::NoRuns(root.join("runs")));
     }
-    Ok(root.join("runs").join(pick(&names, text)?))
+    folder_of(root, pick(&names, text)?)
 }
 
 /// The one of `names`, which are sorted and not empty, that `text` names.
@@ -117,6 +188,44 @@ fn back(text: &str) -> Option<Option<usize>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_run_that_is_kept_elsewhere_is_the_latest_until_it_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, art) = (dir.path().join("store"), dir.path().join("art"));
+        let record = |folder: &Path, run: &str| {
+            fs::create_dir_all(folder).unwrap();
+            let event = Event::RunStarted {
+                version: difftest_core::event::VERSION,
+                difftest: "0".into(),
+                run: run.into(),
+                started: "2026-01-01T00:00:00Z".into(),
+                folder: folder.to_owned(),
+                suites: 0,
+                cases: 0,
+                commit: None,
+                label: None,
+            };
+            fs::write(folder.join(RECORDING), serde_json::to_string(&event).unwrap() + "\n").unwrap();
+        };
+        record(&root.join("runs/a"), "a");
+        record(&art, "b");
+        note_elsewhere(&root, "b", &art).unwrap();
+        assert_eq!(resolve(&root, "latest").unwrap(), art);
+        assert_eq!(resolve(&root, "latest~1").unwrap(), root.join("runs/a"));
+        assert_eq!(names(&root), ["a"], "its recording is not here");
+        // The same folder for the next run.
+        record(&art, "c");
+        note_elsewhere(&root, "c", &art).unwrap();
+        assert_eq!(all_names(&root), ["a", "c"]);
+        assert_eq!(resolve(&root, "c").unwrap(), art);
+        // And for one of another project.
+        record(&art, "d");
+        assert!(matches!(resolve(&root, "latest"), Err(ResolveError::Gone { replaced: true, .. })));
+        fs::remove_dir_all(&art).unwrap();
+        let gone = resolve(&root, "latest").unwrap_err();
+        assert!(gone.to_string().contains("is gone"), "never an older one instead: {gone}");
+    }
 
     #[test]
     fn runs_are_found_by_name_beginning_age_and_path() {

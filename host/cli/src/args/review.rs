@@ -38,7 +38,7 @@ pub(crate) struct DecideArgs {
     /// Cases: ids, or beginnings that only one pending case has.
     #[arg(value_name = "ID", required_unless_present_any = ["from", "all", "new", "changed"])]
     pub(crate) ids: Vec<String>,
-    /// Marks that the HTML report exported.
+    /// Marks that the HTML report exported: `accept` carries all of them out, `reject` those that reject.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ids", "all", "new", "changed"])]
     pub(crate) from: Option<PathBuf>,
     /// Everything that is pending.

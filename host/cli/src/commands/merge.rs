@@ -15,6 +15,7 @@ use difftest_store::run_folder::{DEFAULT_ROOT, RunFolder};
 use crate::args::merge::MergeArgs;
 use crate::commands::{self, run, shard};
 use crate::error::{CliError, Exit};
+use crate::run_name;
 use crate::ui::Ui;
 
 pub(crate) fn merge(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, CliError> {
@@ -145,7 +146,7 @@ fn keep(
     ui: &mut Ui,
 ) -> Result<Exit, CliError> {
     let mut folder = match &args.artifacts {
-        Some(path) => RunFolder::create(path)?,
+        Some(path) => run_name::elsewhere(RunFolder::create(path)?, name, ui),
         None => RunFolder::create_default(name)?,
     };
     extract(merged.images, parts, recordings)?;

@@ -104,7 +104,7 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     }
     let RunName { name: run, started } = run_name::next(ui);
     let mut folder = match &args.artifacts {
-        Some(path) => RunFolder::create(path)?,
+        Some(path) => run_name::elsewhere(RunFolder::create(path)?, &run, ui),
         None => RunFolder::create_default(&run)?,
     };
     let options = Options {
@@ -177,9 +177,10 @@ fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// This run's command up to the `-k` that a reader would add to see one of its tests again.
+/// This run's command up to the `-k` that a reader would add to see one of its tests again: everything that images, scores and verdicts
+/// depend on.
 fn rerun(args: &RunArgs) -> String {
-    let Selection { suites, test_dir, model, offline, lora, plugins, fuel, .. } = &args.selection;
+    let Selection { suites, test_dir, seed, model, offline, lora, plugins, fuel, expression: _ } = &args.selection;
     let mut words = vec!["difftest".to_owned(), "run".to_owned()];
     words.extend(suites.iter().map(|suite| suite.display().to_string()));
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -187,9 +188,21 @@ fn rerun(args: &RunArgs) -> String {
         option("--test-dir", test_dir.display().to_string());
     }
     plugins.iter().for_each(|folder| option("--plugins", folder.display().to_string()));
+    seed.iter().for_each(|seed| option("--seed", seed.to_string()));
     model.iter().for_each(|model| option("--model", model.clone()));
     lora.iter().for_each(|(path, weight)| option("--lora", format!("{}={weight}", path.display())));
     fuel.iter().for_each(|fuel| option("--fuel", fuel.to_string()));
+    if args.device != "cpu" {
+        option("--device", args.device.clone());
+        if args.batch > 1 {
+            option("--batch", args.batch.to_string());
+        }
+    }
+    args.precision.iter().for_each(|precision| option("--precision", precision.clone()));
+    args.against.compared.baseline.iter().for_each(|name| option("--baseline", name.clone()));
+    if args.against.compared.root.baselines != Path::new(difftest_store::baseline::DEFAULT_ROOT) {
+        option("--baselines", args.against.compared.root.baselines.display().to_string());
+    }
     let pinning = [(args.pinning.locked, "--locked"), (args.pinning.no_locked, "--no-locked"), (*offline, "--offline")];
     words.extend(pinning.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.to_owned()));
     let quoted = words.into_iter().map(|word| {

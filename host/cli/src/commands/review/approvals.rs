@@ -80,6 +80,8 @@ pub(super) fn read<'p>(file: &Path, results: &Results, all: &'p [Pending<'p>]) -
                     results.run
                 ));
             }
+            // Accepted since then, and made again: it is as its baseline.
+            None if *decision == Mark::Accept && has(results, id, image) => {}
             None => {
                 if let CliError::Plain(info) = pending::unknown(id, results, all) {
                     problems.push(info.message);
@@ -107,6 +109,12 @@ pub(super) fn read<'p>(file: &Path, results: &Results, all: &'p [Pending<'p>]) -
         )
     };
     Err(CliError::new("approvals", message).hint(hint))
+}
+
+/// Whether the run made this very image for the case.
+fn has(results: &Results, id: &str, image: &Digest) -> bool {
+    let mut cases = results.suites.iter().flat_map(|suite| &suite.cases);
+    cases.any(|case| case.id == id && case.image.as_ref().is_some_and(|made| made.digest == *image))
 }
 
 fn parse(file: &Path) -> Result<Approvals, CliError> {

@@ -55,7 +55,12 @@ fn decide_as(args: &DecideArgs, decision: Decision, ui: &mut Ui) -> Result<Exit,
     let results = recorded::load_results(&recorded::folder(&args.run.run)?)?;
     let all = pending(&results)?;
     let decided: Vec<Decided<'_>> = match &args.from {
-        Some(file) => approvals::read(file, &results, &all)?,
+        Some(file) => {
+            let mut marked = approvals::read(file, &results, &all)?;
+            // Whoever says `reject` accepts nothing.
+            marked.retain(|one| decision == Decision::Accept || one.decision == decision);
+            marked
+        }
         None => chosen(args, &results, &all)?.into_iter().map(|pending| Decided { pending, decision }).collect(),
     };
     let done = carry_out(&results.run, &decided, args.dry_run)?;
