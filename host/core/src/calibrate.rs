@@ -80,12 +80,17 @@ pub struct TwoModes {
     pub share_low: f64,
 }
 
+/// What is called a small effect: so many standard deviations.
+pub const SMALL: f64 = 0.2;
+
 /// Tolerances that follow from what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Proposed {
-    /// Two runs of the same model differ by less than this in 19 of 20 cases; 0 where it is deterministic.
+    /// Two runs of the same model differ by less than this in 19 of 20 cases; at least [`SMALL`] deviations between prompts, since where
+    /// nothing varies by itself, a margin of 0 would let nothing but the same model pass. 0 where all prompts score the same.
     pub margin: f64,
-    /// What a floor gate of the same model keeps; `None` with too few prompts for an interval.
+    /// What a floor gate of the same model keeps; `None` where the interval is wider than the scores themselves, as it is over a few
+    /// prompts, and where they are all the same.
     pub floor: Option<Bound>,
 }
 
@@ -121,7 +126,7 @@ impl Calibration {
             mean: mean(&grouped.means()),
             lower: interval.map(|(lower, _)| lower),
             upper: interval.map(|(_, upper)| upper),
-            proposed: proposed(direction, interval, &noise, repeats.scores.len()),
+            proposed: proposed(direction, interval, &noise, repeats.scores.len(), &grouped.means()),
             noise,
             variance: grouped.components().map(|found| Variance { prompt: found.prompt, seed: found.seed }),
             controls: Vec::new(),
@@ -157,15 +162,25 @@ fn noise(cases: &[(&str, &str)], by_case: &[Vec<f64>], means: &[f64]) -> Noise {
     }
 }
 
-fn proposed(direction: Direction, interval: Option<(f64, f64)>, noise: &Noise, repeats: usize) -> Proposed {
+fn proposed(
+    direction: Direction,
+    interval: Option<(f64, f64)>,
+    noise: &Noise,
+    repeats: usize,
+    prompts: &[f64],
+) -> Proposed {
     // The difference of two such means has sqrt 2 times their deviation, which is known from few repeats only: hence t.
     let margin = match noise.deterministic {
         true => 0.0,
         false => stats::t_quantile(LEVEL, repeats.saturating_sub(1) as f64) * noise.mean * std::f64::consts::SQRT_2,
     };
-    let margin = two_digits(margin, f64::ceil);
-    let floor = interval.map(|(lower, upper)| {
-        let (min, max) = (three_decimals(lower - margin, f64::floor), three_decimals(upper + margin, f64::ceil));
+    let repeatable = two_digits(margin, f64::ceil);
+    let margin = two_digits(margin.max(SMALL * deviation(prompts).unwrap_or(0.0)), f64::ceil);
+    let (least, most) = prompts.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
+    let says_something = |(lower, upper): &(f64, f64)| most > least && (upper - lower) / 2.0 <= most - least;
+    let floor = interval.filter(says_something).map(|(lower, upper)| {
+        let (min, max) =
+            (three_decimals(lower - repeatable, f64::floor), three_decimals(upper + repeatable, f64::ceil));
         match direction {
             Direction::HigherIsBetter => Bound { min: Some(min), max: None },
             Direction::LowerIsBetter => Bound { min: None, max: Some(max) },
@@ -206,13 +221,24 @@ mod tests {
     }
 
     #[test]
-    fn the_same_scores_again_are_deterministic_and_ask_for_no_margin() {
+    fn where_nothing_varies_by_itself_the_margin_is_a_small_effect() {
         let found = of(Direction::HigherIsBetter, &vec![vec![0.5, 0.6, 0.7, 0.8, 0.6, 0.6]; 3]);
         assert!(found.noise.deterministic && found.noise.jumping.is_empty());
-        assert_eq!((found.proposed.margin, found.noise.mean), (0.0, 0.0));
+        assert_eq!((found.proposed.margin, found.noise.mean), (0.021, 0.0));
         let floor = found.proposed.floor.unwrap().min.unwrap();
         assert!(floor <= found.lower.unwrap() && floor > found.lower.unwrap() - 0.002);
         assert_eq!((found.prompts, found.images, found.repeats), (3, 6, 3));
+    }
+
+    #[test]
+    fn no_floor_is_proposed_that_says_nothing() {
+        // An interval over two prompts reaches far beyond any score.
+        let cases = [("a1", "a"), ("b1", "b")];
+        let two =
+            Calibration::of("t", "m", Direction::HigherIsBetter, Repeats { cases: &cases, scores: &[vec![0.4, 0.6]] });
+        assert!(two.lower.unwrap() < 0.0 && two.proposed.floor.is_none());
+        let same = of(Direction::HigherIsBetter, &vec![vec![1.0; 6]; 3]);
+        assert_eq!((same.proposed.margin, same.proposed.floor), (0.0, None));
     }
 
     #[test]

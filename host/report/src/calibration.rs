@@ -151,11 +151,13 @@ impl SuiteCalibration {
         }
         for test in tests {
             let metrics = self.metrics.iter().filter(|found| found.test == test && found.can_gate() != Some(false));
-            let metrics: Vec<&Calibration> = metrics.filter(|found| found.noise.modes.is_none()).collect();
+            let usable = |found: &&Calibration| found.noise.modes.is_none() && !gates(found).is_empty();
+            let metrics: Vec<&Calibration> = metrics.filter(usable).collect();
             if metrics.is_empty() {
                 continue;
             }
             let _ = writeln!(out, "# test `{}`, measured in {}", safe(test), safe(&self.environment));
+            let _ = writeln!(out, "# in place of its `threshold`, below its other keys");
             let _ = writeln!(out, "[test.threshold]");
             for found in metrics {
                 let gates = gates(found);
@@ -177,10 +179,9 @@ fn gates(found: &Calibration) -> Vec<String> {
         gates.extend(min.map(|min| format!("{{ gate = \"floor\", min = {min} }}")));
         gates.extend(max.map(|max| format!("{{ gate = \"floor\", max = {max} }}")));
     }
-    if found.direction != Direction::Neither {
-        let margin = found.proposed.margin;
-        // TOML takes `0` for an integer, and so would a reader.
-        let margin = if margin == 0.0 { "0.0".to_owned() } else { margin.to_string() };
+    let margin = found.proposed.margin;
+    // Over scores that are all the same, nothing can be said of what may be lost.
+    if found.direction != Direction::Neither && margin > 0.0 {
         gates.push(format!("{{ gate = \"no_worse_than_baseline\", margin = {margin} }}"));
     }
     gates

@@ -142,10 +142,12 @@ fn calibrating_measures_noise_and_controls_and_proposes_tolerances() {
         "noise: NOT told apart",
         "this metric cannot gate here: ",
         "prompts of other images: not looked at by this metric",
-        "gate = \"no_worse_than_baseline\", margin = 0.0 }",
+        "gate = \"no_worse_than_baseline\", margin = 0.0",
+        "in place of its `threshold`",
     ] {
         assert!(found.stdout.contains(part), "no {part:?} in:\n{}", found.stdout);
     }
+    assert!(!found.stdout.contains("margin = 0.0 }"), "a margin that only the same model keeps:\n{}", found.stdout);
     let words = ["calibrate", "suite", "-n", "2", "--plugins", plugins, "-k", "p0 or p1", "--message-format", "json"];
     let found: Value = serde_json::from_str(&env.run(words).exits(0).stdout).unwrap();
     let clip = found.pointer("/suites/0/metrics/0").unwrap();
