@@ -206,6 +206,11 @@ impl Stages<'_> {
                 Ok(generated) => {
                     // A file of the user's that is known is decoded again to be scored: that makes no image.
                     let found = self.evidence.cases[case].made.as_ref();
+                    // The attributes hold the digest of the file: of the same bytes, the pixels are known too.
+                    if let Some(made) = found.filter(|made| made.bytes == 0 && made.attributes == generated.attributes)
+                    {
+                        generated.image.is_known_as(made.image);
+                    }
                     let found = found.filter(|made| made.bytes == 0 && made.image == generated.image.digest());
                     let (seconds, origin) =
                         found.map_or((seconds, Origin::Made), |made| (made.seconds, Origin::Cached));

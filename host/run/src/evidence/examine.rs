@@ -7,6 +7,7 @@ use difftest_core::key::{Action, Difference, Inputs, Judgement};
 use difftest_core::metric::MetricKind;
 use difftest_core::plan::SuitePlan;
 use difftest_store::cache::{Cache, Look};
+use rayon::prelude::*;
 
 use super::keys::{self, ScoreKeys, images_digest};
 use super::{CaseEvidence, Evidence, Force, ScoreEvidence, TestEvidence};
@@ -49,10 +50,13 @@ impl Examination<'_> {
                 inputs
             })
             .collect();
+        // Of images that another program made, the inputs are their files, and those have to be read.
+        let inputs: Vec<Option<Inputs>> =
+            self.plan.cases.par_iter().map(|case| self.generator.inputs(&request(case)).ok()).collect();
         let look = |look: Option<&Look<'_>>| {
             let mut evidence = Evidence { environment: environment.clone(), ..Evidence::default() };
-            for index in 0..self.plan.cases.len() {
-                let case = self.case(index, &environment, &shared, cache.zip(look));
+            for (index, inputs) in inputs.into_iter().enumerate() {
+                let case = self.case(index, inputs, &environment, &shared, cache.zip(look));
                 evidence.cases.push(case);
             }
             for test in 0..self.plan.tests.len() {
@@ -73,6 +77,7 @@ impl Examination<'_> {
     fn case(
         &self,
         index: usize,
+        inputs: Option<Inputs>,
         environment: &str,
         shared: &[Inputs],
         cache: Option<(&Cache, &Look<'_>)>,
@@ -83,7 +88,7 @@ impl Examination<'_> {
         let mut found =
             CaseEvidence { scores: vec![ScoreEvidence::default(); metrics.len()], ..CaseEvidence::default() };
         found.last = cache.and_then(|(_, look)| look.judged(&case.id, environment));
-        let Ok(mut inputs) = self.generator.inputs(&request) else { return found };
+        let Some(mut inputs) = inputs else { return found };
         let key = inputs.key();
         found.key = Some(key);
         let reference = self.references[case.test].as_ref().and_then(|reference| reference.digest_of(&request).ok());
