@@ -11,7 +11,7 @@ use difftest_core::visual::{Comparison, Standing, Tier};
 
 use crate::evidence;
 use crate::json::{CaseResult, GateRecord, RemoteState, Results, SuiteResult, TestResult};
-use crate::text::{bound, compared, count, safe, score};
+use crate::text::{bound, compared, count, safe, score, short};
 
 /// How a verdict is called everywhere.
 #[must_use]
@@ -163,11 +163,18 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
     for record in &test.gates {
         let lost = record.result.evidence.as_ref().map(|evidence| evidence.lost.as_slice()).unwrap_or_default();
         if !record.result.holds && !lost.is_empty() {
-            let named = lost.iter().take(5).map(|(prompt, change)| format!("{} {}", safe(prompt), score(*change)));
+            let named = lost.iter().take(5).map(|(prompt, change)| {
+                let text =
+                    suite.cases_of(test).find(|case| case.prompt.id == *prompt).map(|case| case.prompt.text.as_str());
+                let text = text.map(|text| format!(" ({})", short(text, 60))).unwrap_or_default();
+                format!("{}{text} {}", safe(prompt), score(*change))
+            });
             lines.push(format!("lost most: {}", named.collect::<Vec<_>>().join(", ")));
         }
     }
-    lines.extend(test.gates.iter().filter_map(|record| evidence::power(&record.result)));
+    let power =
+        |record: &GateRecord| Some(format!("{}: {}", safe(&record.result.metric), evidence::power(&record.result)?));
+    lines.extend(test.gates.iter().filter_map(power));
     let evidence = test.gates.iter().filter_map(|record| record.result.evidence.as_ref());
     lines.extend(evidence.flat_map(|evidence| &evidence.notes).map(|note| safe(note)));
     if lines.is_empty() && test.verdict == Verdict::NotRun {

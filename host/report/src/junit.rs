@@ -15,7 +15,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use difftest_core::event::Verdict;
+use difftest_core::event::{Origin, Verdict};
 use difftest_core::gate::Statistic;
 use difftest_core::visual::Standing;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
@@ -101,8 +101,11 @@ fn one_suite(suite: &SuiteResult, base: Option<&Path>) -> TestSuite {
 }
 
 /// Time spent on a case, by all of its stages together.
+/// Time that this run spent on a case; what was found took its time in another.
 fn seconds(case: &CaseResult) -> f64 {
-    case.seconds.unwrap_or(0.0) + case.scores.iter().map(|score| score.seconds).sum::<f64>()
+    let image = case.seconds.filter(|_| case.origin != Some(Origin::Cached)).unwrap_or(0.0);
+    let scores = case.scores.iter().filter(|score| score.origin == Origin::Made).map(|score| score.seconds);
+    image + scores.sum::<f64>()
 }
 
 fn status(suite: &SuiteResult, test: &TestResult) -> TestCaseStatus {

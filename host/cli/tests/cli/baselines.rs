@@ -443,8 +443,12 @@ fn approvals_count_for_the_images_that_were_looked_at() {
     accept().exits(2).says(&["twice"]);
     assert!(!env.path("baselines").exists(), "one wrong mark, and nothing is decided");
     approvals(&env, &name, &[(&a, &image_a, "accept"), (&b, &image_b, "accept")]);
+    run(&env, &["reject", "--from", "approvals.json"]).exits(0);
+    assert!(!env.path("baselines").exists(), "whoever rejects accepts nothing");
     accept().exits(0);
     suite(&env, VISUAL, &[]).exits(0);
+    // The same marks once more, after a run that made the same images: nothing is left to decide.
+    accept().exits(0);
 
     // marks of a run whose images have changed since
     picture(&env, "a.png", 60);

@@ -147,7 +147,7 @@ fn the_action_runs_and_hands_on_the_exit_code() {
     finished(bash.output().unwrap()).exits(0);
     let output = read(&env, "output");
     assert!(output.starts_with("exit-code=1\nverdict=failed\nreports="), "{output}");
-    for report in ["results.json", "report.xml", "report.md", "report.html"] {
+    for report in ["results.json", "report.xml", "report.md", "report.html", "run.difftest"] {
         assert!(env.path("difftest-reports").join(report).is_file(), "{report}");
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> Stri
     let status = match case.state {
         CaseState::Error => Status::Error,
         CaseState::Finished if missing => Status::Error,
+        CaseState::Finished if case.action >= Action::Judge => Status::Reused,
         CaseState::Finished => Status::Scored,
         CaseState::NotRun | CaseState::Unfinished => Status::NotRun,
     };
@@ -93,7 +94,8 @@ pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> Stri
         };
         scores.push(paint.bad(&text));
     }
-    let text = format!("{} {}  {}", seconds_column(seconds(case)), safe(&case.id), scores.join(" · "));
+    let time = if matches!(status, Status::Reused) { "[   cached]".to_owned() } else { seconds_column(seconds(case)) };
+    let text = format!("{time} {}  {}", safe(&case.id), scores.join(" · "));
     paint.line(status, text.trim_end())
 }
 

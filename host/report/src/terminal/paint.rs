@@ -15,6 +15,7 @@ pub(super) enum Status {
     Error,
     NotRun,
     Scored,
+    Reused,
     Warning,
     Log,
     Generated,
@@ -33,6 +34,7 @@ impl Status {
             Self::Error => "ERROR",
             Self::NotRun => "NOT RUN",
             Self::Scored => "SCORED",
+            Self::Reused => "REUSED",
             Self::Warning => "warning",
             Self::Log => "log",
             Self::Generated => "Generated",
@@ -51,7 +53,7 @@ impl Status {
             Self::NotRun | Self::Warning | Self::Inconclusive => bold(AnsiColor::Yellow),
             Self::Summary | Self::Planned => Style::new().bold(),
             Self::Next => bold(AnsiColor::Cyan),
-            Self::Scored | Self::Log | Self::Generated | Self::Images => Style::new().dimmed(),
+            Self::Scored | Self::Reused | Self::Log | Self::Generated | Self::Images => Style::new().dimmed(),
         }
     }
 }

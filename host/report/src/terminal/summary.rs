@@ -79,6 +79,8 @@ fn reused(results: &Results) -> Option<String> {
 pub(super) fn exit_line(results: &Results, code: u8, paint: Paint) -> String {
     let meaning = match code {
         0 if split(results) => ": nothing failed here; `difftest merge` judges what is split over shards",
+        0 if results.tests.pass == 0 && results.tests.inconclusive == 0 => ": there was nothing to judge",
+        0 if results.tests.inconclusive > 0 => ": nothing failed; the suite lets pass what is inconclusive",
         0 => ": everything passed",
         1 => ": a test did not pass",
         2 if results.conclusion == Some(Conclusion::Error) => ": something could not be computed",
