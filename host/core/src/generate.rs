@@ -215,6 +215,24 @@ impl GeneratorInfo {
     }
 }
 
+/// Whether [`GeneratorInfo::environment_class`] could say this: a name that it cannot say is a typing mistake.
+#[must_use]
+pub fn is_environment_class(name: &str) -> bool {
+    if name == IMAGES {
+        return true;
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    let Some((made, runtime)) = name.rsplit_once("-onnxruntime-") else { return false };
+    let version = runtime == "unknown" || runtime.starts_with(|c: char| c.is_ascii_digit());
+    let precise = made
+        .rsplit_once('-')
+        .is_some_and(|(device, precision)| !device.is_empty() && matches!(precision, "f32" | "f16" | "bf16"));
+    version && precise && name.chars().all(plain)
+}
+
+/// The class of images that another program made.
+const IMAGES: &str = "images";
+
 /// A LoRA file, and how much of it was added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoraInfo {
@@ -288,5 +306,20 @@ mod tests {
         assert_eq!(info(&gpu).environment_class(), "cuda-f16-onnxruntime-1.31.1");
         let odd = [("device", "../x y"), ("onnxruntime", "1/2")];
         assert_eq!(info(&odd).environment_class(), "..-x-y-f32-onnxruntime-1-2");
+        let named = [("device", "cuda"), ("gpu", "NVIDIA H100 80GB HBM3")];
+        let all = [&cpu[..], &gpu, &odd, &named];
+        assert!(all.iter().all(|environment| is_environment_class(&info(environment).environment_class())));
+        assert!(is_environment_class("images"));
+        for none in [
+            "",
+            "image",
+            "cpu",
+            "cpu-f32",
+            "cpu-onnxruntime-1.31.1",
+            "-f32-onnxruntime-1.31.1",
+            "CPU-f32-onnxruntime-1.31.1",
+        ] {
+            assert!(!is_environment_class(none), "{none}");
+        }
     }
 }

@@ -154,6 +154,16 @@ impl TierResult {
         let holds = if tier.higher_is_alike() { value >= limit } else { value <= limit };
         Self { tier, value, limit, holds }
     }
+
+    /// How much of what is tolerated is used up: 0 for equal images, 1 at the limit.
+    #[must_use]
+    pub fn strain(&self) -> f64 {
+        let (used, tolerated) = match self.tier.higher_is_alike() {
+            true => (1.0 - self.value, 1.0 - self.limit),
+            false => (self.value, self.limit),
+        };
+        if used <= 0.0 { 0.0 } else { used / tolerated.max(0.0) }
+    }
 }
 
 /// How an image stands to its baseline.
@@ -185,6 +195,12 @@ pub struct Comparison {
     /// What of the case's question is not as it was when the baseline's image was accepted: then another image is no surprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Difference>,
+    /// Whether it is not the baseline's image, and every tier tolerates that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tolerated: bool,
+    /// What a person said of this very image, where it is new or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
     /// The baseline's image; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ComparedImage>,
@@ -203,6 +219,41 @@ pub struct Comparison {
     pub heatmap: Option<PathBuf>,
 }
 
+/// What a person said of an image that is new or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Said {
+    /// In an earlier review: it is not what it should be. The baseline's audit has it.
+    Rejected {
+        /// Who.
+        by: String,
+        /// RFC 3339, UTC.
+        at: String,
+    },
+    /// Beforehand, by `run --update`: it is accepted when the run has ended.
+    Update,
+}
+
+impl Comparison {
+    /// Whether it keeps its test from passing.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.standing != Standing::Same && self.said != Some(Said::Update)
+    }
+
+    /// Whether a person said that it is not what it should be.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        matches!(self.said, Some(Said::Rejected { .. }))
+    }
+
+    /// The tier whose value is nearest to what it tolerates; `None` where there are no tiers.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&TierResult> {
+        self.tiers.iter().max_by(|a, b| a.strain().total_cmp(&b.strain()))
+    }
+}
+
 /// An image of a baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparedImage {
@@ -214,4 +265,20 @@ pub struct ComparedImage {
     pub width: u32,
     /// Rows.
     pub height: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tier_that_is_nearest_to_its_limit_is_the_worst() {
+        let strain = |tier, value, limit| TierResult::new(tier, value, limit).strain();
+        assert_eq!(strain(Tier::Ssim, 1.0, 1.0), 0.0);
+        assert_eq!(strain(Tier::Bit, 0.0, 0.0), 0.0);
+        assert_eq!(strain(Tier::Ssim, 0.75, 0.5), 0.5);
+        assert_eq!(strain(Tier::Phash, 3.0, 6.0), 0.5);
+        assert!(strain(Tier::Pixel, 0.1, 0.0).is_infinite());
+        assert!(strain(Tier::Ssim, 0.4, 0.5) > 1.0);
+    }
 }

@@ -205,12 +205,8 @@ impl ImageFolder {
     fn image(&self, request: &Request) -> Result<Generated, GenerateError> {
         let (name, path) = self.listed(request)?;
         let failed = unreadable;
-        let bytes = std::fs::metadata(&path).map(|file| file.len()).unwrap_or(0);
         let limits = Limits::default();
-        if bytes > limits.file_bytes {
-            return Err(failed(format!("{}: the file is larger than {} bytes", path.display(), limits.file_bytes)));
-        }
-        let content = std::fs::read(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        let content = decode::bytes(&path, &limits).map_err(|error| failed(format!("{}: {error}", path.display())))?;
         let image =
             decode::decode(&content, &limits).map_err(|error| failed(format!("{}: {error}", path.display())))?;
         let attributes = vec![
@@ -310,7 +306,7 @@ fn unreadable(message: String) -> GenerateError {
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
-    if std::fs::metadata(path)?.len() > MANIFEST_BYTES {
+    if crate::files::regular(path)?.len() > MANIFEST_BYTES {
         return Err(std::io::Error::other(format!("it is larger than {MANIFEST_BYTES} bytes")));
     }
     std::fs::read_to_string(path)

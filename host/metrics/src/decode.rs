@@ -5,7 +5,8 @@
 //! does, which is what the Python metrics see. (JPEG decoders differ by a level or so among each other; PNG and lossless WebP
 //! are exact.)
 
-use std::io::{Cursor, Read as _};
+use std::fs::File;
+use std::io::{self, Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +66,20 @@ pub enum DecodeError {
     Damaged(String),
 }
 
+/// Opens a file, or a link to one. A pipe would block whoever opens it and a device may never end, so everything else is refused before
+/// it is opened.
+///
+/// # Errors
+/// The system's answer, or that it is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let found = std::fs::metadata(path)?.file_type();
+    if found.is_file() {
+        return File::open(path);
+    }
+    let what = if found.is_dir() { "a folder" } else { "a pipe or a device" };
+    Err(io::Error::other(format!("it is {what}, not a regular file")))
+}
+
 /// A [`DecodeError`] with the file it is about.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", path.display())]
@@ -100,8 +115,12 @@ pub fn read_pair(paths: [&Path; 2], limits: &Limits) -> Result<[Image; 2], FileE
     Ok([image, other])
 }
 
-fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
-    let file = std::fs::File::open(path)?;
+/// The bytes of an image file.
+///
+/// # Errors
+/// [`DecodeError::Io`], also for what is no regular file; [`DecodeError::FileTooLarge`].
+pub fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    let file = open(path)?;
     let mut bytes = Vec::new();
     // one more than allowed: growing files and devices have no length to ask for
     file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;

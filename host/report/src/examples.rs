@@ -306,6 +306,8 @@ pub(crate) fn evidence() -> Vec<Event> {
         standing,
         folder: "baselines/v1.0".into(),
         note: None,
+        tolerated: false,
+        said: None,
         asked: (standing == Standing::Changed).then(|| Difference {
             input: "settings/steps".to_owned(),
             was: Some("20".to_owned()),

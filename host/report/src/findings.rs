@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use difftest_core::event::Verdict;
 use difftest_core::gate::{Evidence, Rule};
 use difftest_core::metric::MetricKind;
-use difftest_core::visual::{Comparison, Standing, Tier};
+use difftest_core::visual::{Comparison, Said, Standing, Tier};
 
 use crate::evidence;
 use crate::json::{CaseResult, GateRecord, RemoteState, Results, SuiteResult, TestResult};
@@ -63,11 +63,20 @@ fn probability(evidence: &Evidence) -> String {
 }
 
 /// How an image stands to its baseline: `changed: ssim 0.912 < 0.950, pixel 0.031 > 0.010`, and what of its question changed since:
-/// `; the prompt changed since the baseline was saved`.
+/// `; the prompt changed since the baseline was saved`; and what a person said of it: `; rejected before by Ada`.
 #[must_use]
 pub fn comparison(comparison: &Comparison) -> String {
-    let asked = asked(comparison).map(|asked| format!("; {asked}")).unwrap_or_default();
-    format!("{}{asked}", standing(comparison))
+    let more = [asked(comparison), said(comparison)].into_iter().flatten();
+    more.fold(standing(comparison), |text, more| format!("{text}; {more}"))
+}
+
+/// `rejected before by Ada, 2026-11-21T12:00:00Z`, or `accepted by --update`; `None` where nobody said anything of it.
+#[must_use]
+pub fn said(comparison: &Comparison) -> Option<String> {
+    Some(match comparison.said.as_ref()? {
+        Said::Rejected { by, at } => format!("rejected before by {}, {}", safe(by), safe(at)),
+        Said::Update => "accepted by --update".to_owned(),
+    })
 }
 
 /// `the prompt changed since the baseline was saved`; `None` where the case asks what it asked then.
@@ -79,7 +88,10 @@ pub fn asked(comparison: &Comparison) -> Option<String> {
 
 fn standing(comparison: &Comparison) -> String {
     match comparison.standing {
-        Standing::Same => "as its baseline".to_owned(),
+        Standing::Same => match comparison.nearest().filter(|_| comparison.tolerated) {
+            Some(tier) => format!("within tolerance ({} {})", tier.tier, tier_value(tier.tier, tier.value)),
+            None => "as its baseline".to_owned(),
+        },
         Standing::New => format!("new: baseline {} has no image of it", safe(&comparison.baseline)),
         Standing::Changed => {
             let broken: Vec<_> = comparison.tiers.iter().filter(|tier| !tier.holds).collect();
@@ -97,9 +109,14 @@ fn standing(comparison: &Comparison) -> String {
     }
 }
 
-fn tier_value(tier: Tier, value: f64) -> String {
+/// What is left to do about images that a person rejected.
+pub(crate) const AFTER_ALL: &str = "make other images, or accept one after all with `difftest accept ID`";
+
+pub(crate) fn tier_value(tier: Tier, value: f64) -> String {
     match tier {
         Tier::Bit | Tier::Phash => format!("{value}"),
+        // Never 1.000 for what is not equal.
+        Tier::Ssim if value < 1.0 && score(value) == score(1.0) => format!("{value:.7}"),
         Tier::Pixel | Tier::Ssim | Tier::Semantic => score(value),
     }
 }
@@ -125,7 +142,7 @@ pub fn worst<'r>(suite: &'r SuiteResult, test: &'r TestResult, most: usize) -> V
         }
     }
     for case in suite.cases_of(test) {
-        if let Some(compared) = case.comparison.as_ref().filter(|compared| compared.standing != Standing::Same)
+        if let Some(compared) = case.comparison.as_ref().filter(|compared| compared.is_open())
             && !found.iter().any(|(known, _)| known.id == case.id)
         {
             found.push((case, comparison(compared)));
@@ -149,16 +166,17 @@ pub fn reasons(suite: &SuiteResult, test: &TestResult) -> Vec<String> {
     }
     lines.extend(test.gates.iter().filter(|record| !record.result.holds).map(|record| gate(test, record)));
     let standing = |wanted| {
-        let cases = suite.cases_of(test).filter_map(|case| case.comparison.as_ref());
-        cases.filter(|comparison| comparison.standing == wanted).count()
+        let open = suite.cases_of(test).filter_map(|case| case.comparison.as_ref()).filter(|found| found.is_open());
+        let of = open.filter(|comparison| comparison.standing == wanted);
+        let (rejected, undecided): (Vec<_>, Vec<_>) = of.partition(|comparison| comparison.is_rejected());
+        [(undecided.len(), ""), (rejected.len(), ", rejected before")].into_iter().filter(|(images, _)| *images > 0)
     };
-    let (changed, new) = (standing(Standing::Changed), standing(Standing::New));
-    if changed > 0 {
-        lines.push(format!("{} changed against the baseline", count(changed, "image")));
+    for (images, said) in standing(Standing::Changed) {
+        lines.push(format!("{} changed against the baseline{said}", count(images, "image")));
     }
     lines.extend(asked_otherwise(suite.cases_of(test)));
-    if new > 0 {
-        lines.push(format!("{} without a baseline", count(new, "image")));
+    for (images, said) in standing(Standing::New) {
+        lines.push(format!("{} without a baseline{said}", count(images, "image")));
     }
     for record in &test.gates {
         let lost = record.result.evidence.as_ref().map(|evidence| evidence.lost.as_slice()).unwrap_or_default();
@@ -201,11 +219,12 @@ pub fn asked_otherwise<'r>(cases: impl Iterator<Item = &'r CaseResult>) -> Vec<S
 /// What to do next about a test that did not pass.
 #[must_use]
 pub fn next(suite: &SuiteResult, test: &TestResult) -> Option<String> {
-    let pending = suite
-        .cases_of(test)
-        .any(|case| case.comparison.as_ref().is_some_and(|comparison| comparison.standing != Standing::Same));
-    if pending {
+    let open = || suite.cases_of(test).filter_map(|case| case.comparison.as_ref()).filter(|found| found.is_open());
+    if open().any(|comparison| !comparison.is_rejected()) {
         return Some("look at the images with `difftest review`, and accept or reject them".to_owned());
+    }
+    if open().next().is_some() {
+        return Some(format!("all of them were rejected: {AFTER_ALL}"));
     }
     test.errors.iter().find_map(|error| error.hint.clone())
 }

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use difftest_core::event::{Origin, Verdict};
 use difftest_core::gate::Statistic;
-use difftest_core::visual::Standing;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::findings;
@@ -157,11 +156,12 @@ fn image(case: &CaseResult, class: &str, base: Option<&Path>) -> TestCase {
     let mut status = TestCaseStatus::success();
     let mut out = Vec::new();
     if let Some(comparison) = &case.comparison {
-        if comparison.standing != Standing::Same {
+        if comparison.is_open() {
             status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let said = findings::comparison(comparison);
             status.set_type("visual").set_message(said.clone()).set_description(said);
         }
+        out.extend(findings::said(comparison));
         out.extend(comparison.expected.iter().map(|image| attachment(&image.path.to_string_lossy(), base)));
         let marked = comparison.diff.iter().chain(&comparison.heatmap);
         out.extend(marked.map(|path| attachment(&path.to_string_lossy(), base)));

@@ -40,8 +40,12 @@ impl Default for Baselines {
 /// has no digest, so it is judged again, and then it is told.
 pub(crate) fn inputs(suite: &SuiteRun, environment: &str, baselines: &Baselines) -> Vec<Inputs> {
     let digest = |folder: Result<Folder, ErrorInfo>| {
-        let accepted = folder.ok().and_then(|folder| folder.find(environment).ok().flatten());
-        accepted.map_or_else(|| "none".to_owned(), |accepted| accepted.info().digest.to_string())
+        let found = folder.and_then(|folder| folder.find(environment).map_err(|error| info(&error)));
+        match found {
+            Ok(None) => "none".to_owned(),
+            Ok(Some(accepted)) => accepted.info().digest.to_string(),
+            Err(_) => "unreadable".to_owned(),
+        }
     };
     let of_test = |test: &TestPlan| {
         let mut inputs = Inputs::new();

@@ -9,7 +9,6 @@ use difftest_core::metric::{MetricError, MetricKind};
 use difftest_core::plan::{Case, SuitePlan};
 
 use crate::stages::Message;
-use crate::visual::Update;
 
 /// Where events go. An error means that the recording cannot be kept and the run has to stop.
 pub(crate) type Sink<'a> = dyn FnMut(Event) -> Result<(), ErrorInfo> + 'a;
@@ -39,7 +38,6 @@ pub(crate) struct Collector<'a> {
     cases: Vec<CaseState>,
     tests: Vec<TestState>,
     fatal: Option<ErrorInfo>,
-    update: Update,
 }
 
 #[derive(Default)]
@@ -97,12 +95,7 @@ impl<'a> Collector<'a> {
         for case in &plan.cases {
             tests[case.test].unfinished += 1;
         }
-        Self { plan, against, keys, cases: cases.collect(), tests, fatal: None, update: Update::default() }
-    }
-
-    /// What becomes of images that are not as their baseline.
-    pub(crate) fn updating(self, update: Update) -> Self {
-        Self { update, ..self }
+        Self { plan, against, keys, cases: cases.collect(), tests, fatal: None }
     }
 
     /// Takes in one message and sends what follows from it.
@@ -228,7 +221,7 @@ impl<'a> Collector<'a> {
         if let Event::Compared { outcome, .. } = &event {
             state.waiting = state.waiting.saturating_sub(1);
             match outcome {
-                Outcome::Ok(comparison) => test.pending += usize::from(!self.update.covers(comparison.standing)),
+                Outcome::Ok(comparison) => test.pending += usize::from(comparison.is_open()),
                 Outcome::Error(error) => test.errors.push(ErrorInfo { case: Some(case), ..error.clone() }),
             }
         }

@@ -235,7 +235,7 @@ fn run_suite(
     let environment = loaded.generator.info().environment_class();
     let keys = describe::keys(plan, &loaded);
     let (mut baseline, lacking) = baselines::open(plan, &environment, &loader.baselines);
-    let (visual, unreadable) = visual::open(suite, plan, &environment, &loader.baselines);
+    let (visual, unreadable) = visual::open(suite, plan, &environment, &loader.baselines, options.update);
     let load = |test: usize, metric: usize| {
         let wanted = &plan.tests[test].metrics[metric].0;
         loader.metric(&wanted.name, &wanted.config, suite)
@@ -292,7 +292,7 @@ fn run_suite(
     };
     let sink: &mut Sink<'_> = &mut keeping;
     let against = Against { baseline: baseline.as_ref(), environment: &environment };
-    let mut collector = Collector::new(plan, against, keys, errors, ready, sets).updating(options.update);
+    let mut collector = Collector::new(plan, against, keys, errors, ready, sets);
     if collector.judge_without_cases(sink)? && options.fail_fast {
         cancel.no_new_cases();
     }

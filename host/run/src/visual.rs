@@ -3,22 +3,23 @@
 //! What a run finds new or changed is *pending*: it fails its test until a person accepts it (`difftest review`). Nothing is kept of
 //! that but the comparison in the run's results, which names both images by digest, so it cannot get stale unseen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use difftest_core::baseline::Question;
+use difftest_core::digest::Digest;
 use difftest_core::event::{ErrorInfo, Outcome};
 use difftest_core::image::Image;
 use difftest_core::metric::Detail;
 use difftest_core::model::{Embedder, Models as _};
 use difftest_core::plan::{self, SuitePlan};
-use difftest_core::visual::{ComparedImage, Comparison, Standing, Tier, TierResult, Tolerances};
+use difftest_core::visual::{ComparedImage, Comparison, Differing, Said, Standing, Tier, TierResult, Tolerances};
 use difftest_metrics::encode;
 use difftest_metrics::visual::picture::{diff_image, heat_map};
 use difftest_metrics::visual::{Pair, PixelOptions, VisualError, pixel};
 use difftest_store::atomic;
-use difftest_store::baseline::{Accepted, Case, Folder};
+use difftest_store::baseline::{Accepted, Case, Entry, Folder};
 
 use crate::baselines::{self, Baselines};
 use crate::catalog::CLIP;
@@ -53,12 +54,29 @@ pub(crate) struct Comparer {
     tolerances: Tolerances,
     folder: Folder,
     /// `None` where there is nothing for this environment.
-    accepted: Option<Arc<Accepted>>,
+    known: Option<Arc<Known>>,
+    update: Update,
     note: Option<String>,
     /// Settings that may be others than they were.
     under_test: Vec<String>,
     /// CLIP, where a tier asks it.
     embedder: Option<Arc<dyn Embedder>>,
+}
+
+/// What a baseline has for the environment of a run.
+struct Known {
+    accepted: Accepted,
+    /// Images that a person rejected, by case.
+    rejected: BTreeMap<(String, Digest), Entry>,
+}
+
+impl Known {
+    fn find(folder: &Folder, environment: &str) -> Result<Option<Arc<Self>>, ErrorInfo> {
+        let info = |error| baselines::info(&error);
+        let Some(accepted) = folder.find(environment).map_err(info)? else { return Ok(None) };
+        let rejected = accepted.rejected().map_err(info)?;
+        Ok(Some(Arc::new(Self { accepted, rejected })))
+    }
 }
 
 /// For each test its comparer, where it is a visual regression test; and why one has none.
@@ -67,8 +85,9 @@ pub(crate) fn open(
     plan: &SuitePlan,
     environment: &str,
     named: &Baselines,
+    update: Update,
 ) -> (Vec<Option<Comparer>>, Vec<(usize, ErrorInfo)>) {
-    let mut known: HashMap<PathBuf, Option<Arc<Accepted>>> = HashMap::new();
+    let mut places: HashMap<PathBuf, Option<Arc<Known>>> = HashMap::new();
     let (mut comparers, mut errors) = (Vec::with_capacity(plan.tests.len()), Vec::new());
     for (index, test) in plan.tests.iter().enumerate() {
         let Some(visual) = &test.visual else {
@@ -76,13 +95,13 @@ pub(crate) fn open(
             continue;
         };
         let comparer = baselines::visual_folder(suite, test, named).and_then(|folder| {
-            let accepted = match known.get(folder.path()) {
-                Some(accepted) => accepted.clone(),
-                None => folder.find(environment).map_err(|error| baselines::info(&error))?.map(Arc::new),
+            let known = match places.get(folder.path()) {
+                Some(known) => known.clone(),
+                None => Known::find(&folder, environment)?,
             };
-            known.insert(folder.path().to_owned(), accepted.clone());
+            places.insert(folder.path().to_owned(), known.clone());
             let others = folder.environments().map_err(|error| baselines::info(&error))?;
-            let note = (accepted.is_none() && !others.is_empty()).then(|| {
+            let note = (known.is_none() && !others.is_empty()).then(|| {
                 let others = others.join(" and ");
                 format!("the baseline has images of {others} only, which are not compared with those of {environment}")
             });
@@ -94,7 +113,7 @@ pub(crate) fn open(
                 false => None,
             };
             let (tolerances, under_test) = (visual.tolerances.clone(), test.under_test.clone());
-            Ok(Comparer { tolerances, folder, accepted, note, under_test, embedder })
+            Ok(Comparer { tolerances, folder, known, update, note, under_test, embedder })
         });
         comparers.push(comparer.map_err(|error| errors.push((index, error))).ok());
     }
@@ -110,17 +129,48 @@ impl Comparer {
         image_path: &Path,
     ) -> Outcome<Comparison, ErrorInfo> {
         let id = plan.id.as_str();
-        let found = self.accepted.as_ref().and_then(|accepted| Some((accepted, accepted.manifest().cases.get(id)?)));
-        let Some((accepted, case)) = found else {
-            return Outcome::Ok(self.comparison(Standing::New, None, Vec::new()));
+        if let Err(error) = self.refuse_all(u64::from(image.width()) * u64::from(image.height())) {
+            return Outcome::Error(error);
+        }
+        let found = self.known.as_ref().and_then(|known| {
+            let accepted = &known.accepted;
+            Some((accepted, accepted.manifest().cases.get(id)?))
+        });
+        let comparison = match found {
+            None => self.comparison(Standing::New, None, Vec::new()),
+            Some((accepted, case)) => match self.beside(accepted, case, id, image, image_path) {
+                Ok(comparison) => {
+                    let now = Question::of(&plan.prompt, plan.seed, &plan.settings);
+                    let asked = now.change_since(&case.question(), &self.under_test);
+                    Comparison { asked, ..comparison }
+                }
+                Err(error) => return Outcome::Error(error),
+            },
         };
-        match self.beside(accepted, case, id, image, image_path) {
-            Ok(comparison) => {
-                let now = Question::of(&plan.prompt, plan.seed, &plan.settings);
-                let asked = now.change_since(&case.question(), &self.under_test);
-                Outcome::Ok(Comparison { asked, ..comparison })
+        let said = self.said(id, image.digest(), comparison.standing);
+        Outcome::Ok(Comparison { said, ..comparison })
+    }
+
+    /// What a person said of the image: in an earlier review, or beforehand. What was rejected is not accepted unseen.
+    fn said(&self, id: &str, image: Digest, standing: Standing) -> Option<Said> {
+        if standing == Standing::Same {
+            return None;
+        }
+        let rejected = self.known.as_ref().and_then(|known| known.rejected.get(&(id.to_owned(), image)));
+        match rejected {
+            Some(Entry { by, at, .. }) => Some(Said::Rejected { by: by.clone(), at: at.clone() }),
+            None => self.update.covers(standing).then_some(Said::Update),
+        }
+    }
+
+    /// Refuses to compare by a number of pixels that no image of this size could exceed.
+    fn refuse_all(&self, pixels: u64) -> Result<(), ErrorInfo> {
+        match self.tolerances.differing {
+            Differing::Pixels(most) if most >= pixels && self.tolerances.tiers.contains(&Tier::Pixel) => {
+                let message = format!("`max_diff_pixels = {most}` tolerates every image: {pixels} pixels are compared");
+                Err(failure("visual", message, Some("say how much may differ, or leave the key out".into())))
             }
-            Err(error) => Outcome::Error(error),
+            _ => Ok(()),
         }
     }
 
@@ -136,6 +186,8 @@ impl Comparer {
             ComparedImage { path: accepted.path_of(case), digest: case.image, width: case.size.0, height: case.size.1 };
         // The very image that was accepted: every tier is known without reading it again.
         if image.digest() == case.image && self.tolerances.ignore.is_empty() {
+            // What a reviewer would look at has to be there all the same.
+            accepted.check(id, case).map_err(|error| baselines::info(&error))?;
             let tiers = self.tolerances.tiers.iter().map(|&tier| self.equal(tier));
             return Ok(self.comparison(Standing::Same, Some(expected), tiers.collect()));
         }
@@ -148,6 +200,7 @@ impl Comparer {
             }
             Err(error) => return Err(visual(&error)),
         };
+        self.refuse_all(pair.compared())?;
         let mut details = Vec::new();
         let tiers: Result<Vec<_>, _> =
             self.tolerances.tiers.iter().map(|&tier| self.tier(tier, &pair, &mut details)).collect();
@@ -158,7 +211,8 @@ impl Comparer {
             details = numbers(&pixel::compare(&pair, &self.pixel_options()));
         }
         let standing = if same { Standing::Same } else { Standing::Changed };
-        let mut comparison = Comparison { details, ..self.comparison(standing, Some(expected), tiers) };
+        let tolerated = same && image.digest() != case.image;
+        let mut comparison = Comparison { details, tolerated, ..self.comparison(standing, Some(expected), tiers) };
         if !same {
             let pictures = [("diff.png", diff_image(&pair, &self.pixel_options())), ("heatmap.png", heat_map(&pair))];
             let [diff, heatmap] =
@@ -175,6 +229,8 @@ impl Comparer {
             folder: self.folder.path().to_owned(),
             note: self.note.clone(),
             asked: None,
+            tolerated: false,
+            said: None,
             expected,
             tiers,
             details: Vec::new(),

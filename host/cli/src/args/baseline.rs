@@ -22,6 +22,9 @@ pub(crate) enum BaselineCommand {
     Verify(VerifyArgs),
     /// Delete cases that no suite has any more, and files that belong to nothing.
     Prune(PruneArgs),
+    /// Withdraw cases: what was accepted of them is no baseline any more.
+    #[command(after_help = REMOVE_HELP)]
+    Remove(RemoveArgs),
     /// Take images that another program made into a baseline.
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -202,6 +205,32 @@ pub(crate) struct PruneArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RemoveArgs {
+    /// The baseline: a name, or its folder.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Cases: their ids.
+    #[arg(value_name = "CASE", required = true)]
+    pub(crate) cases: Vec<String>,
+    /// In this environment only. Default: each that has them.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) ci: OnCi,
+    #[command(flatten)]
+    pub(crate) root: Root,
+    /// Show what would be withdrawn, and withdraw nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+const REMOVE_HELP: &str = "\
+The next run finds the images of these cases new. The image that was there before the last one was accepted is in version control.
+
+Example:
+  difftest baseline remove v1.0 'logos::header[p0,seed=42]'";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {

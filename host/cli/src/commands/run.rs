@@ -6,6 +6,7 @@ mod watch;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use difftest_core::event::Event;
 use difftest_diffusion::declared::Opened;
@@ -222,7 +223,10 @@ pub(crate) fn precision(asked: Option<&str>, device: Device) -> Result<Option<Pr
     Ok(Some(precision))
 }
 
-/// The first Ctrl-C ends the run in good order; the second ends the process.
+/// For so long the end of a process may wait for what its libraries do at their end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The first Ctrl-C ends the run in good order; the second ends the process, whatever hangs.
 pub(crate) fn stop_on_ctrl_c() -> Result<(), CliError> {
     static AGAIN: AtomicBool = AtomicBool::new(false);
     static LISTENING: AtomicBool = AtomicBool::new(false);
@@ -231,15 +235,23 @@ pub(crate) fn stop_on_ctrl_c() -> Result<(), CliError> {
     }
     ctrlc::set_handler(|| {
         let planning = PLANNING.load(Ordering::Relaxed);
-        if planning {
-            crate::ui::note("stopped before anything was run");
-        }
         if AGAIN.swap(true, Ordering::Relaxed) || planning {
+            // Neither a reader of stderr that does not read nor a library that does not let go keeps it from ending.
+            std::thread::spawn(|| {
+                std::thread::sleep(PATIENCE);
+                std::process::abort();
+            });
+            if planning {
+                crate::ui::note("stopped before anything was run");
+            }
             #[expect(clippy::exit, reason = "the user insists, or there is nothing to keep")]
             std::process::exit(Exit::Interrupted as i32);
         }
         CANCEL.interrupt();
-        crate::ui::note("stopping: what is finished is kept and reported; Ctrl-C again ends at once");
+        // On a thread of its own: the next signal is heard even while nobody reads this.
+        std::thread::spawn(|| {
+            crate::ui::note("stopping: what is finished is kept and reported; Ctrl-C again ends at once");
+        });
     })
     .map_err(|error| CliError::new("signal", format!("cannot listen for Ctrl-C: {error}")))
 }

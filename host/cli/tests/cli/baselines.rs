@@ -10,11 +10,11 @@ use crate::env::{Finished, TestEnv, workspace};
 const ENVIRONMENT: &str = "images";
 
 /// A suite over two grey pictures in `out/`.
-const SCORES: &str = "model = { images = \"../out\" }\n\n[[test]]\nname = \"light\"\nmetrics = [\"image-stats/brightness\"]\nthreshold = { \"image-stats/brightness\" = { min = 0.1 } }\n";
+pub(crate) const SCORES: &str = "model = { images = \"../out\" }\n\n[[test]]\nname = \"light\"\nmetrics = [\"image-stats/brightness\"]\nthreshold = { \"image-stats/brightness\" = { min = 0.1 } }\n";
 
-const VISUAL: &str = "model = { images = \"../out\" }\n\n[[test]]\nname = \"look\"\nkind = \"visual_regression\"\nbaseline_dir = \"../baselines/v1\"\ntiers = [\"pixel\", \"ssim\"]\nssim_threshold = 0.95\n";
+pub(crate) const VISUAL: &str = "model = { images = \"../out\" }\n\n[[test]]\nname = \"look\"\nkind = \"visual_regression\"\nbaseline_dir = \"../baselines/v1\"\ntiers = [\"pixel\", \"ssim\"]\nssim_threshold = 0.95\n";
 
-fn picture(env: &TestEnv, name: &str, level: u8) {
+pub(crate) fn picture(env: &TestEnv, name: &str, level: u8) {
     let folder = env.path("out");
     std::fs::create_dir_all(&folder).unwrap();
     // A square on a ground, so that there is structure to compare.
@@ -25,7 +25,7 @@ fn picture(env: &TestEnv, name: &str, level: u8) {
     image.save(folder.join(name)).unwrap();
 }
 
-fn env() -> TestEnv {
+pub(crate) fn env() -> TestEnv {
     let env = TestEnv::new();
     picture(&env, "a.png", 128);
     picture(&env, "b.png", 200);
@@ -37,7 +37,7 @@ fn env() -> TestEnv {
 }
 
 /// `difftest` with these words, outside of any CI.
-fn run(env: &TestEnv, words: &[&str]) -> Finished {
+pub(crate) fn run(env: &TestEnv, words: &[&str]) -> Finished {
     let mut command = env.command();
     for name in ["GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD"]
     {
@@ -46,18 +46,18 @@ fn run(env: &TestEnv, words: &[&str]) -> Finished {
     crate::env::finished(command.args(words).output().unwrap())
 }
 
-fn suite(env: &TestEnv, text: &str, more: &[&str]) -> Finished {
+pub(crate) fn suite(env: &TestEnv, text: &str, more: &[&str]) -> Finished {
     env.write("suites/suite.toml", text);
     let plugins = workspace().join("plugins");
     run(env, &[&["run", "suite", "--plugins", plugins.to_str().unwrap()], more].concat())
 }
 
-fn manifest(env: &TestEnv, name: &str) -> Value {
+pub(crate) fn manifest(env: &TestEnv, name: &str) -> Value {
     let path = env.path("baselines").join(name).join(ENVIRONMENT).join("manifest.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn audit(env: &TestEnv, name: &str) -> Vec<Value> {
+pub(crate) fn audit(env: &TestEnv, name: &str) -> Vec<Value> {
     let path = env.path("baselines").join(name).join(ENVIRONMENT).join("audit.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -187,3 +187,40 @@ fn a_run_started_again_after_a_kill_makes_the_images_of_one_that_was_not() {
     assert!(cases.iter().filter(found).count() >= wanted, "killed after {wanted} cases, and fewer were found");
     assert!(env.run(["cache", "verify"]).exits(0).stdout.contains("0 bad"));
 }
+
+#[cfg(unix)]
+#[test]
+fn the_second_ctrl_c_ends_whatever_hangs() {
+    let env = TestEnv::new();
+    let picture = env.write("out/a.png", "");
+    image::ImageBuffer::from_pixel(8, 8, image::Rgb::<u8>([9; 3])).save(picture).unwrap();
+    let row = |seed: u32| format!("{{\"file\": \"a.png\", \"prompt\": \"grey\", \"seed\": {seed}}}\n");
+    env.write("out/manifest.jsonl", (0..3000).map(row).collect::<String>());
+    env.write(
+        "suites/suite.toml",
+        "model = { images = \"../out\" }\n[[test]]\nname = \"a\"\nmetrics = [\"image-stats/brightness\"]\n",
+    );
+    // A line for each image, which nobody reads: the pipe is full, and whoever writes to it waits.
+    let mut child = env
+        .command()
+        .args(["run", "suite", "-v", "--plugins"])
+        .arg(workspace().join("plugins"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(child.try_wait().unwrap().is_none(), "it hangs");
+    for signal in ["-INT", "-TERM"] {
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let began = std::time::Instant::now();
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            None if began.elapsed().as_secs() < 10 => std::thread::sleep(std::time::Duration::from_millis(50)),
+            ended => break ended,
+        }
+    };
+    let _ = child.kill();
+    assert_eq!(ended.map(|status| status.code()), Some(Some(130)), "the second signal is not heard");
+}

@@ -8,6 +8,8 @@ mod baselines;
 mod checks;
 mod commands;
 mod compiling;
+mod damage;
+mod decisions;
 mod devices;
 mod env;
 mod evidence;

@@ -92,7 +92,10 @@ pub(super) fn read_test(
     let baseline = shared.baseline.or_else(|| defaults.baseline.clone());
     let is_visual = fields.get("kind").map_or(Some(false), |item| visual::read_kind(item, problems));
     let visual = match is_visual {
-        Some(true) => Some(shared.visual.complete(&defaults.visual, &span, baseline.is_some(), problems)),
+        Some(true) => {
+            let size = shared.settings.size.or(defaults.settings.size);
+            Some(shared.visual.complete(&defaults.visual, &span, baseline.is_some(), size, problems))
+        }
         Some(false) => {
             shared.visual.refuse(problems);
             None

@@ -354,6 +354,11 @@ fn visual_regression_tests_say_what_they_tolerate() {
     assert_eq!(suite.tests[0].baseline.as_deref(), Some("own"));
     assert_eq!(tolerances.limit(Tier::Pixel, 500), 0.01);
 
+    for all in ["ssim_threshold = 0", "phash_distance = 64", "max_diff_ratio = 1", "size = 8\nmax_diff_pixels = 64"] {
+        let said = problems(&format!("{head}{test}{all}\n"));
+        assert!(said.contains("tolerates every image"), "{all}: {said}");
+    }
+    read(&format!("{head}{test}size = 8\nmax_diff_pixels = 63\n")).unwrap();
     assert!(problems(&format!("{head}{TEST}")).contains("no test compares images"), "defaults of nobody");
     assert!(problems(&format!("{TEST}baseline = \"../x\"")).contains("no name of a baseline"));
     let none = problems(&format!("model = \"m\"\n{test}tiers = [\"bit\", \"bit\"]\n"));

@@ -42,29 +42,34 @@ pub(super) struct Written {
 }
 
 pub(super) fn read_written(fields: &Fields<'_>, problems: &mut Problems) -> Written {
-    let within = |key: &'static str, most: f64, problems: &mut Problems| {
+    // `all` is the value that nothing can exceed.
+    let within = |key: &'static str, most: f64, all: f64, problems: &mut Problems| {
         let item = fields.get(key)?;
-        Some((in_range(item, key, most, problems)?, item.span()))
+        let value = in_range(item, key, most, problems)?;
+        refuse_all(key, value == all, &item.span(), problems).then(|| (value, item.span()))
     };
     let pixels = fields.get("max_diff_pixels").and_then(|item| {
         let most = u64::from(MAX_SIDE) * u64::from(MAX_SIDE);
         Some((Differing::Pixels(integer(item, "max_diff_pixels", 0, most, problems)?), item.span()))
     });
-    let share = within("max_diff_ratio", 1.0, problems).map(|(share, span)| (Differing::Share(share), span));
+    let share = within("max_diff_ratio", 1.0, 1.0, problems).map(|(share, span)| (Differing::Share(share), span));
     if let (Some(_), Some((_, span))) = (&pixels, &share) {
         let error = SuiteError::at(span, "`max_diff_pixels` and `max_diff_ratio` say the same thing in two ways");
         problems.add(error.label("leave one of them out"));
     }
     Written {
         tiers: fields.get("tiers").and_then(|item| read_tiers(item, problems)),
-        ssim: within("ssim_threshold", 1.0, problems),
-        pixel: within("pixel_tolerance", 1.0, problems),
+        ssim: within("ssim_threshold", 1.0, 0.0, problems),
+        pixel: within("pixel_tolerance", 1.0, 1.0, problems),
         differing: pixels.or(share),
         phash: fields.get("phash_distance").and_then(|item| {
             let bits = integer(item, "phash_distance", 0, 64, problems)?;
+            if !refuse_all("phash_distance", bits == 64, &item.span(), problems) {
+                return None;
+            }
             Some((u32::try_from(bits).ok()?, item.span()))
         }),
-        semantic: within("semantic_distance", 2.0, problems),
+        semantic: within("semantic_distance", 2.0, 2.0, problems),
         ignore: fields.get("ignore").and_then(|item| read_ignore(item, problems)),
         folder: fields
             .get("baseline_dir")
@@ -102,12 +107,22 @@ impl Written {
     }
 
     /// What a visual regression test says: its own keys, then those of `[defaults]`, then what is usual. `span` is where the test
-    /// stands, `named` whether a baseline is named.
-    pub(super) fn complete(self, defaults: &Self, span: &Span, named: bool, problems: &mut Problems) -> Visual {
+    /// stands, `named` whether a baseline is named, `size` that of the images where the suite says it.
+    pub(super) fn complete(
+        self,
+        defaults: &Self,
+        span: &Span,
+        named: bool,
+        size: Option<(u32, u32)>,
+        problems: &mut Problems,
+    ) -> Visual {
         let own = self.clone();
         let usual = Tolerances::default();
         let ssim = self.ssim.or_else(|| defaults.ssim.clone());
         let differing = self.differing.or_else(|| defaults.differing.clone());
+        if let (Some((Differing::Pixels(most), span)), Some((width, height))) = (&differing, size) {
+            refuse_all("max_diff_pixels", *most >= u64::from(width) * u64::from(height), span, problems);
+        }
         let pixel = self.pixel.or_else(|| defaults.pixel.clone());
         let phash = self.phash.or_else(|| defaults.phash.clone());
         let semantic = self.semantic.or_else(|| defaults.semantic.clone());
@@ -162,6 +177,15 @@ impl Written {
             folder,
         }
     }
+}
+
+/// A tolerance that every image is within compares nothing. Answers whether it is none.
+fn refuse_all(key: &str, all: bool, span: &Span, problems: &mut Problems) -> bool {
+    if all {
+        let error = SuiteError::at(span, format!("`{key}` tolerates every image: no difference could fail this test"));
+        problems.add(error.label("nothing is compared").hint("say how much may differ, or leave the key out"));
+    }
+    !all
 }
 
 fn in_range(item: &Item<'_>, key: &str, most: f64, problems: &mut Problems) -> Option<f64> {

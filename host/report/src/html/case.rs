@@ -61,11 +61,15 @@ pub(super) fn write(view: &View<'_>, index: usize, pictures: &Pictures, out: &mu
 
 fn tiers(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     let standing = match comparison.standing {
+        Standing::Same if comparison.tolerated => "within tolerance of",
         Standing::Same => "the same as",
         Standing::Changed => "not the same as",
         Standing::New => "new: there is no image in",
     };
     writeln!(out, "<p>{standing} baseline <b>{}</b></p>", Text(&comparison.baseline))?;
+    if let Some(said) = findings::said(comparison) {
+        writeln!(out, "<p class=\"warning\">{}</p>", Text(&said))?;
+    }
     if let Some(asked) = findings::asked(comparison) {
         let was = comparison.asked.as_ref().and_then(|asked| asked.was.as_deref()).unwrap_or("not there");
         writeln!(out, "<p class=\"warning\">{}: it was {}</p>", Text(&asked), Text(&cut(was, PROMPT)))?;

@@ -1,6 +1,5 @@
 //! An image file to what stands in a data URL.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -115,7 +114,7 @@ fn encoded(media_type: &'static str, bytes: &[u8], image: &Image, exact: bool) -
 fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // what has more is refused by the decoder, or ends in the middle
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    decode::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

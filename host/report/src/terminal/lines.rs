@@ -6,7 +6,6 @@ use difftest_core::event::Verdict;
 use difftest_core::gate::Statistic;
 use difftest_core::key::Action;
 use difftest_core::metric::MetricKind;
-use difftest_core::visual::Standing;
 
 use super::paint::{COLUMN, Paint, Status};
 use super::visual;
@@ -81,9 +80,9 @@ pub(super) fn case(suite: &SuiteResult, case: &CaseResult, paint: Paint) -> Stri
             None => paint.bad(&format!("{}: error", safe(&result.metric))),
         })
         .collect();
-    scores.extend(case.comparison.as_ref().map(|comparison| match comparison.standing {
-        Standing::Same => findings::comparison(comparison),
-        Standing::New | Standing::Changed => paint.bad(&findings::comparison(comparison)),
+    scores.extend(case.comparison.as_ref().map(|comparison| match comparison.is_open() {
+        false => findings::comparison(comparison),
+        true => paint.bad(&findings::comparison(comparison)),
     }));
     if case.error.is_some() {
         scores.push(paint.bad("no image"));

@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use difftest_core::digest::Digest;
+use difftest_metrics::decode;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Acceptance, Because, Manifest};
@@ -63,7 +64,7 @@ impl Entry {
 /// kill leaves, and is left out.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>, BaselineError> {
     let mut text = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut text)) {
+    match decode::open(path).and_then(|mut file| file.read_to_end(&mut text)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.map_err(|source| BaselineError::read(path, source))?,
     };
@@ -78,6 +79,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, BaselineError> {
         entries.push(entry);
     }
     Ok(entries)
+}
+
+/// Images that were rejected and not accepted since, by case and digest, with the decision.
+pub(super) fn rejected(entries: impl IntoIterator<Item = Entry>) -> BTreeMap<(String, Digest), Entry> {
+    let mut rejected = BTreeMap::new();
+    for entry in entries {
+        let key = (entry.case.clone(), entry.image);
+        match entry.decision {
+            Decision::Reject => drop(rejected.insert(key, entry)),
+            Decision::Accept | Decision::Removed => drop(rejected.remove(&key)),
+        }
+    }
+    rejected
 }
 
 /// Accepted images of the manifest whose line the audit lacks, and cases that are gone without one.

@@ -8,8 +8,9 @@
 //! new baseline: a reader takes images from where they are staged, and the next change puts them where they belong and writes the
 //! lines that the audit lacks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,12 +19,12 @@ use difftest_core::baseline::BaselineScore;
 use difftest_core::digest::Digest;
 use difftest_core::image::Image;
 use difftest_core::key::Inputs;
-use difftest_metrics::encode;
+use difftest_metrics::{decode, encode};
 
 use super::audit::{self, Decision, Entry};
 use super::folder::{read_manifest, staged_path};
 use super::manifest::{Acceptance, Because, Case, Manifest, SetScore};
-use super::{AUDIT, Accepted, BaselineError, Folder, MANIFEST, STAGED, name};
+use super::{AUDIT, Accepted, BaselineError, Folder, MANIFEST, STAGED, image, name};
 use crate::atomic::{self, WriteError};
 
 /// How long a change waits for another one to end: they take milliseconds for each image.
@@ -86,6 +87,8 @@ pub struct Change {
     /// Files of cases that are taken out.
     gone: Vec<String>,
     changed: bool,
+    /// By case and digest: what was rejected, and not accepted since.
+    rejected: BTreeSet<(String, Digest)>,
     entries: Vec<Entry>,
     decider: Decider,
 }
@@ -108,10 +111,14 @@ impl Folder {
         let mut audit = lock(&folder)?;
         // Read under the lock: what another change did a moment ago is kept.
         let manifest = read_manifest(&folder, environment)?;
+        if manifest.is_none() {
+            self.refuse_misplaced()?;
+        }
         let known = manifest.clone().unwrap_or_else(|| Manifest::empty(environment));
         finish_earlier(&folder, &known)?;
         audit::mend(&folder, &audit)?;
-        let lines = audit::missing(&known, &audit::read(&folder.join(AUDIT))?);
+        let told = audit::read(&folder.join(AUDIT))?;
+        let lines = audit::missing(&known, &told);
         audit::append(&folder, &mut audit, &lines)?;
         Ok(Change {
             folder,
@@ -121,6 +128,7 @@ impl Folder {
             gone: Vec::new(),
             changed: manifest.is_none(),
             manifest: known,
+            rejected: audit::rejected(told).into_keys().collect(),
             entries: Vec::new(),
             decider,
         })
@@ -130,6 +138,11 @@ impl Folder {
 /// The audit is only appended to and never replaced, so a lock on it is a lock on its folder; a kill gives it back.
 fn lock(folder: &Path) -> Result<File, BaselineError> {
     let path = folder.join(AUDIT);
+    // A pipe in its place would be waited for.
+    match decode::open(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BaselineError::read(&path, error)),
+        _ => {}
+    }
     let audit = File::options().create(true).append(true).read(true).open(&path);
     let audit = audit.map_err(|error| WriteError::new("write", &path, error))?;
     let began = Instant::now();
@@ -204,22 +217,28 @@ impl Change {
         let size = (image.width(), image.height());
         let scores = scores.into_iter().collect();
         let inputs = Some(inputs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
-        let case = Case { file, image: image.digest(), size, prompt, seed, scores, inputs, accepted };
+        let png = known.filter(|_| effect == Effect::Same).and_then(|case| case.png);
+        let mut case = Case { file, image: image.digest(), png, size, prompt, seed, scores, inputs, accepted };
         // The same image again mends a file that is gone or damaged.
-        let there =
-            effect == Effect::Same && super::folder::read_image(&id, &self.folder.join(&case.file), &case).is_ok();
-        if !there {
+        let there = match effect {
+            Effect::Same => image::check(&id, &self.folder.join(&case.file), &case).ok(),
+            Effect::New | Effect::Changed => None,
+        };
+        case.png = there;
+        if there.is_none() {
             let png = encode::png(&image).map_err(|error| BaselineError::Image {
                 case: id.clone(),
                 path: self.folder.join(&case.file),
                 reason: error.to_string(),
             })?;
             atomic::write(&staged_path(&self.folder, &case), &png)?;
+            case.png = Some(Digest::of(&png));
         }
         if effect != Effect::Same {
             self.entries.push(Entry::accepted(&id, case.image, &case.accepted));
         }
-        self.changed |= known != Some(&case) || !there;
+        self.changed |= known != Some(&case) || there.is_none();
+        self.rejected.remove(&(id.clone(), case.image));
         self.taken.insert(case.file.to_lowercase());
         self.manifest.cases.insert(id, case);
         Ok(effect)
@@ -234,11 +253,22 @@ impl Change {
         self.changed |= scores.insert(metric.to_owned(), score.clone()) != Some(score);
     }
 
-    /// Notes that an image was looked at and is not what it should be.
-    pub fn reject(&mut self, id: &str, image: Digest) {
+    /// Notes that an image was looked at and is not what it should be. Answers whether nobody had said so yet.
+    ///
+    /// # Errors
+    /// [`BaselineError::IsBaseline`]: what is accepted is withdrawn by [`Change::remove`], and not by saying that it is wrong.
+    pub fn reject(&mut self, id: &str, image: Digest) -> Result<bool, BaselineError> {
+        if self.manifest.cases.get(id).is_some_and(|case| case.image == image) {
+            let folder = self.folder.parent().unwrap_or(&self.folder).to_owned();
+            return Err(BaselineError::IsBaseline { case: id.to_owned(), folder });
+        }
+        if !self.rejected.insert((id.to_owned(), image)) {
+            return Ok(false);
+        }
         let Decider { by, at, run, .. } = self.decider.clone();
         let (decision, case) = (Decision::Reject, id.to_owned());
         self.entries.push(Entry { at, by, decision, case, image, replaced: None, because: None, run });
+        Ok(true)
     }
 
     /// Takes a case out of the baseline. Answers whether it was there.

@@ -54,6 +54,24 @@ pub enum BaselineError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The folder of an environment has another name than it was given: what is in it would be compared with nothing.
+    #[error("{}: its images were made in {}, and it lies in the folder of {folder}", path.display(), made_in.escape_debug())]
+    Misplaced {
+        /// The manifest.
+        path: PathBuf,
+        /// The environment that it says.
+        made_in: String,
+        /// The name of its folder.
+        folder: String,
+    },
+    /// The image is the baseline's own: there is nothing to reject.
+    #[error("the image of {case} is the one that baseline {} has: rejecting it does not take it out", folder.display())]
+    IsBaseline {
+        /// Whose image.
+        case: String,
+        /// The baseline.
+        folder: PathBuf,
+    },
     /// The manifest was written by a later difftest.
     #[error("{} has format {format}, and this difftest reads up to {FORMAT}", path.display())]
     Newer {
@@ -99,7 +117,12 @@ impl BaselineError {
             Self::Name { .. } => "usage",
             Self::NotFound { .. } => "no-baseline",
             Self::NoEnvironment { .. } => "baseline-environment",
-            Self::Read { .. } | Self::Damaged { .. } | Self::Newer { .. } | Self::Image { .. } => "baseline",
+            Self::Read { .. }
+            | Self::Damaged { .. }
+            | Self::Misplaced { .. }
+            | Self::Newer { .. }
+            | Self::Image { .. } => "baseline",
+            Self::IsBaseline { .. } => "accepted",
             Self::Busy { .. } => "baseline-busy",
             Self::Write(_) => "write",
         }
@@ -123,6 +146,10 @@ impl BaselineError {
             }
             Self::Damaged { .. } | Self::Image { .. } => {
                 "take the file back from version control; `difftest baseline verify` checks all of them".into()
+            }
+            Self::Misplaced { made_in, .. } => format!("rename the folder to {}", made_in.escape_debug()),
+            Self::IsBaseline { case, folder } => {
+                format!("to withdraw it: difftest baseline remove {} '{case}'", folder.display())
             }
             Self::Newer { .. } => "install a later difftest".into(),
             Self::Busy { .. } => "try again when it has ended".into(),

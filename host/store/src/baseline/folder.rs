@@ -1,17 +1,18 @@
 //! Reading: which baselines there are, and what one of them has.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use difftest_core::baseline::{Baseline, BaselineCase, BaselineInfo, BaselineScore};
+use difftest_core::digest::Digest;
 use difftest_core::image::Image;
-use difftest_metrics::decode::{self, Limits};
+use difftest_metrics::decode;
 
 use super::audit::{self, Entry};
 use super::manifest::{Case, MAX_BYTES, Manifest};
-use super::{AUDIT, BaselineError, MANIFEST, STAGED, name};
+use super::{AUDIT, BaselineError, MANIFEST, STAGED, image, name};
 
 /// Where baselines are, from the working directory, where nothing else is said.
 pub const DEFAULT_ROOT: &str = "baselines";
@@ -70,13 +71,16 @@ impl Folder {
         &self.path
     }
 
-    /// The environments it has something for, sorted.
+    /// The environments it has something for, sorted; also those whose manifest is gone, for that is damage.
     ///
     /// # Errors
     /// [`BaselineError::Read`] when the folder is there and cannot be read.
     pub fn environments(&self) -> Result<Vec<String>, BaselineError> {
         let mut environments = folders_in(&self.path)?;
-        environments.retain(|name| self.path.join(name).join(MANIFEST).exists());
+        environments.retain(|name| {
+            let folder = self.path.join(name);
+            folder.join(MANIFEST).exists() || has_remains(&folder)
+        });
         Ok(environments)
     }
 
@@ -105,13 +109,29 @@ impl Folder {
     /// [`Folder::read`]; `None` where it has nothing for the environment.
     ///
     /// # Errors
-    /// When its manifest is there and cannot be read.
+    /// When its manifest is there and cannot be read, or is gone from beside images and an audit; and where a folder has another name
+    /// than its manifest says, for it may be the one.
     pub fn find(&self, environment: &str) -> Result<Option<Accepted>, BaselineError> {
         name::check_environment(environment)?;
         let folder = self.path.join(environment);
-        let Some(manifest) = read_manifest(&folder, environment)? else { return Ok(None) };
+        let Some(manifest) = read_manifest(&folder, environment)? else {
+            self.refuse_misplaced()?;
+            return Ok(None);
+        };
         let staged = folder.join(STAGED).is_dir();
         Ok(Some(Accepted { name: self.name.clone(), folder, manifest, staged }))
+    }
+}
+
+impl Folder {
+    /// A folder that was renamed would make the images of its environment new ones.
+    pub(super) fn refuse_misplaced(&self) -> Result<(), BaselineError> {
+        for other in self.environments()? {
+            if let Err(error @ BaselineError::Misplaced { .. }) = read_manifest(&self.path.join(&other), &other) {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -160,7 +180,15 @@ impl Accepted {
     /// # Errors
     /// [`BaselineError::Image`] when the file is not there, cannot be read, or is not the image that was accepted.
     pub fn image(&self, id: &str, case: &Case) -> Result<Image, BaselineError> {
-        read_image(id, &self.path_of(case), case)
+        image::read(id, &self.path_of(case), case)
+    }
+
+    /// Whether the file with the image of the case `id` is as it was accepted, which is mostly known without decoding it.
+    ///
+    /// # Errors
+    /// As [`Accepted::image`].
+    pub fn check(&self, id: &str, case: &Case) -> Result<(), BaselineError> {
+        image::check(id, &self.path_of(case), case).map(drop)
     }
 
     /// As gates need it.
@@ -188,40 +216,58 @@ impl Accepted {
     pub fn audit(&self) -> Result<Vec<Entry>, BaselineError> {
         audit::read(&self.folder.join(AUDIT))
     }
+
+    /// Images that were rejected and not accepted since, by case and digest.
+    ///
+    /// # Errors
+    /// As [`Accepted::audit`].
+    pub fn rejected(&self) -> Result<BTreeMap<(String, Digest), Entry>, BaselineError> {
+        self.audit().map(audit::rejected)
+    }
 }
 
 pub(super) fn staged_path(folder: &Path, case: &Case) -> PathBuf {
     folder.join(STAGED).join(format!("{}.png", case.image))
 }
 
-pub(super) fn read_image(id: &str, path: &Path, case: &Case) -> Result<Image, BaselineError> {
-    let fail = |reason: String| BaselineError::Image { case: id.to_owned(), path: path.to_owned(), reason };
-    let image = decode::read(path, &Limits::default()).map_err(|error| match error.source {
-        decode::DecodeError::Io(io) if io.kind() == io::ErrorKind::NotFound => fail("it is not there".into()),
-        other => fail(other.to_string()),
-    })?;
-    if image.digest() == case.image {
-        Ok(image)
-    } else {
-        let (is, was) = (image.digest().short(), case.image.short());
-        Err(fail(format!("it is another image than the one that was accepted ({is}, not {was})")))
-    }
-}
-
-/// The manifest in `folder`; `None` where there is none.
+/// The manifest in `folder`; `None` where there is none, and nothing that a manifest tells of.
 pub(super) fn read_manifest(folder: &Path, environment: &str) -> Result<Option<Manifest>, BaselineError> {
     let path = folder.join(MANIFEST);
-    let mut bytes = Vec::new();
-    match File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(BaselineError::read(&path, error)),
-        Ok(_) => {}
-    }
+    // Looked for again after the remains of one were seen: another difftest may have written it in between.
+    let mut remains = false;
+    let bytes = loop {
+        let mut bytes = Vec::new();
+        match decode::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && remains => {
+                return Err(BaselineError::damaged(&path, "it is gone, and the images or the audit beside it are not"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                remains = has_remains(folder);
+                if !remains {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(BaselineError::read(&path, error)),
+            Ok(_) => break bytes,
+        }
+    };
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BaselineError::damaged(&path, "it is larger than a manifest can be"));
     }
     let text = String::from_utf8(bytes).map_err(|_| BaselineError::damaged(&path, "it is not UTF-8 text"))?;
     Manifest::parse(&path, &text, environment).map(Some)
+}
+
+/// Whether there is what only comes after a manifest: a decision in the audit, or an image that is not staged.
+fn has_remains(folder: &Path) -> bool {
+    if fs::metadata(folder.join(AUDIT)).is_ok_and(|audit| audit.len() > 0) {
+        return true;
+    }
+    let suites = folders_in(folder).unwrap_or_default();
+    suites.iter().filter(|name| *name != STAGED).any(|name| {
+        let mut files = fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
+        files.any(|file| file.path().extension().is_some_and(|extension| extension == "png"))
+    })
 }
 
 /// Names of the folders in `path`, sorted; none where it is not there.

@@ -43,6 +43,10 @@ pub struct Case {
     pub file: String,
     /// SHA-256 of size and pixels.
     pub image: Digest,
+    /// SHA-256 of the file, as it was written: one that still has it needs no decoding to be known. `None` in a manifest of a difftest
+    /// that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub png: Option<Digest>,
     /// Width and height in pixels.
     pub size: (u32, u32),
     /// The prompt.
@@ -126,15 +130,15 @@ impl Manifest {
             return Err(BaselineError::Newer { path: path.to_owned(), format });
         }
         let manifest: Self = serde_json::from_str(text).map_err(damaged)?;
-        manifest.check(environment).map_err(|reason| BaselineError::damaged(path, reason))?;
+        if manifest.environment != environment {
+            let (made_in, folder) = (manifest.environment, environment.to_owned());
+            return Err(BaselineError::Misplaced { path: path.to_owned(), made_in, folder });
+        }
+        manifest.check().map_err(|reason| BaselineError::damaged(path, reason))?;
         Ok(manifest)
     }
 
-    fn check(&self, environment: &str) -> Result<(), String> {
-        if self.environment != environment {
-            let own = self.environment.escape_debug();
-            return Err(format!("its images were made in {own}, and it lies in the folder of {environment}"));
-        }
+    fn check(&self) -> Result<(), String> {
         let mut files = BTreeMap::new();
         for (id, case) in &self.cases {
             if !lies_inside(&case.file) {

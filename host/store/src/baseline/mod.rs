@@ -15,6 +15,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `folder` | [`Folder`], which baselines there are; [`Accepted`], what one of them has |
+//! | `image` | the file of an accepted image |
 //! | `manifest` | [`Manifest`], read with suspicion |
 //! | `change` | [`Change`]: accept, reject, remove, all at once or not at all |
 //! | `audit` | [`Entry`], one decision |
@@ -30,6 +31,7 @@ mod audit;
 mod change;
 mod error;
 mod folder;
+mod image;
 mod manifest;
 mod name;
 mod verify;

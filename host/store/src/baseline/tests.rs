@@ -279,10 +279,120 @@ fn what_is_taken_out_is_gone_and_noted() {
     accept(&folder, &[("s::t[a,seed=1]", 1), ("s::t[b,seed=1]", 2)]);
     let mut change = folder.change(ENVIRONMENT, decider()).unwrap();
     assert!(change.remove("s::t[a,seed=1]") && !change.remove("s::t[c,seed=1]"));
-    change.reject("s::t[b,seed=1]", grey(7).digest());
+    assert!(change.reject("s::t[b,seed=1]", grey(7).digest()).unwrap());
     let read = change.commit().unwrap();
     assert!(!folder.path().join(ENVIRONMENT).join("s/t-a-seed1.png").exists());
     let decisions: Vec<_> = read.audit().unwrap().into_iter().map(|entry| entry.decision).collect();
     assert_eq!(decisions, [Decision::Accept, Decision::Accept, Decision::Removed, Decision::Reject]);
     assert!(folder.verify(ENVIRONMENT, &mut |_| ()).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_rejected_is_known_until_it_is_accepted_and_noted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = baseline(dir.path());
+    let id = "s::t[a,seed=1]";
+    accept(&folder, &[(id, 1)]);
+    let reject = |level| {
+        let mut change = folder.change(ENVIRONMENT, decider()).unwrap();
+        let said = change.reject(id, grey(level).digest());
+        change.commit().unwrap();
+        said
+    };
+    let rejected = || folder.read(ENVIRONMENT).unwrap().rejected().unwrap().into_keys().collect::<Vec<_>>();
+    assert!(reject(2).unwrap() && !reject(2).unwrap());
+    assert_eq!(rejected(), [(id.to_owned(), grey(2).digest())]);
+    assert_eq!(folder.read(ENVIRONMENT).unwrap().audit().unwrap().len(), 2, "said once");
+    // the baseline's own image is nothing to reject, and the audit does not say so
+    let error = reject(1).unwrap_err();
+    assert_eq!(error.kind(), "accepted");
+    assert!(error.hint().unwrap().contains("baseline remove"));
+    assert_eq!(folder.read(ENVIRONMENT).unwrap().audit().unwrap().len(), 2);
+    accept(&folder, &[(id, 2)]);
+    assert!(rejected().is_empty(), "accepted after all");
+    // and when that is replaced, it may be rejected again
+    accept(&folder, &[(id, 1)]);
+    assert!(reject(2).unwrap());
+}
+
+#[test]
+fn a_manifest_that_is_gone_or_lies_elsewhere_is_no_new_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = baseline(dir.path());
+    accept(&folder, &[("s::t[a,seed=1]", 1)]);
+    let place = folder.path().join(ENVIRONMENT);
+    let refused = |environment: &str, part: &str| {
+        let found = folder.find(environment).unwrap_err();
+        let changed = folder.change(environment, decider()).unwrap_err();
+        assert!(found.to_string().contains(part) && changed.to_string().contains(part), "{found}\n{changed}");
+    };
+    fs::rename(place.join(MANIFEST), dir.path().join("kept")).unwrap();
+    refused(ENVIRONMENT, "manifest.json: it is gone");
+    assert_eq!(folder.environments().unwrap(), [ENVIRONMENT], "and whoever lists them sees it");
+    assert!(folder.verify(ENVIRONMENT, &mut |_| ()).is_err());
+    fs::remove_file(place.join(AUDIT)).unwrap();
+    refused(ENVIRONMENT, "manifest.json: it is gone");
+    fs::rename(dir.path().join("kept"), place.join(MANIFEST)).unwrap();
+    folder.read(ENVIRONMENT).unwrap();
+    // renamed: neither the old name nor the new one, nor any other, begins anew
+    fs::rename(&place, folder.path().join("cpu")).unwrap();
+    refused(ENVIRONMENT, "it lies in the folder of cpu");
+    refused("cpu", "it lies in the folder of cpu");
+    assert!(!folder.path().join(ENVIRONMENT).join(MANIFEST).exists());
+    // what a kill leaves of the very first change is no damage
+    let first = Folder::named(dir.path(), "v2").unwrap();
+    let mut change = first.change(ENVIRONMENT, decider()).unwrap();
+    change.accept(candidate("s::t[a,seed=1]", 1)).unwrap();
+    drop(change);
+    assert!(first.find(ENVIRONMENT).unwrap().is_none() && first.environments().unwrap().is_empty());
+    accept(&first, &[("s::t[a,seed=1]", 1)]);
+}
+
+#[test]
+fn a_file_is_known_by_its_bytes_or_by_its_pixels() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = baseline(dir.path());
+    let id = "s::t[a,seed=1]";
+    accept(&folder, &[(id, 1)]);
+    let path = folder.path().join(ENVIRONMENT).join("s/t-a-seed1.png");
+    let check = || {
+        let read = folder.read(ENVIRONMENT).unwrap();
+        read.check(id, &read.manifest().cases[id]).map_err(|error| error.to_string())
+    };
+    let good = fs::read(&path).unwrap();
+    check().unwrap();
+    // other bytes of the same pixels: a chunk that says nothing about them, before the end
+    let (body, end) = good.split_at(good.len() - 12);
+    let text = [&[0, 0, 0, 3][..], b"tEXta\0b", &crc(b"tEXta\0b").to_be_bytes()].concat();
+    fs::write(&path, [body, &text, end].concat()).unwrap();
+    check().unwrap();
+    let mut flipped = good.clone();
+    let middle = good.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    assert_eq!(flipped.len(), good.len());
+    assert!(check().is_err(), "of the same length");
+    fs::write(&path, "").unwrap();
+    assert!(check().unwrap_err().contains("empty"));
+    fs::remove_file(&path).unwrap();
+    assert!(check().unwrap_err().contains("not there"));
+    #[cfg(unix)]
+    {
+        let other = dir.path().join("other.png");
+        fs::write(&other, &good).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(check().unwrap_err().contains("a link"));
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(check().unwrap_err().contains("not a regular file"));
+        let read = folder.read(ENVIRONMENT).unwrap();
+        assert!(read.image(id, &read.manifest().cases[id]).is_err());
+    }
+}
+
+/// The checksum of a PNG's chunk.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc: u32, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    })
 }

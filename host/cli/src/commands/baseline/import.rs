@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use difftest_core::baseline::Question;
-use difftest_core::generate::{Generated, Generator as _, Request, Settings};
+use difftest_core::generate::{Generated, Generator as _, Request, Settings, is_environment_class};
+use difftest_core::nearest::did_you_mean;
 use difftest_core::plan::Case;
 use difftest_diffusion::images::ImageFolder;
 use difftest_report::text::{count, safe};
@@ -18,6 +19,9 @@ use crate::ui::Ui;
 pub(crate) fn import(args: &ImportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folder = Folder::named(&args.root.baselines, &args.name)?;
     difftest_store::baseline::check_environment(&args.environment)?;
+    if !is_environment_class(&args.environment) {
+        return Err(unknown_environment(args));
+    }
     if !args.dry_run {
         who::must_be_a_person("`baseline import` takes in images that no test has passed", args.ci.allow_ci)?;
     }
@@ -75,6 +79,16 @@ pub(crate) fn import(args: &ImportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         ui.note(&format!("left out: no case has seed {seed} and the prompt {:?}", safe(&prompt)));
     }
     Ok(Exit::Success)
+}
+
+/// Images under a name that no run has would never be compared with anything.
+fn unknown_environment(args: &ImportArgs) -> CliError {
+    let message = format!("no run is in an environment `{}`", safe(&args.environment));
+    let others = Folder::list(&args.root.baselines).unwrap_or_default();
+    let others: Vec<String> = others.iter().flat_map(|folder| folder.environments().unwrap_or_default()).collect();
+    let named = others.iter().map(String::as_str).chain(["images"]);
+    let form = "it is `images`, or DEVICE-PRECISION-onnxruntime-VERSION such as cpu-f32-onnxruntime-1.31.1, as results name it";
+    CliError::new("usage", message).hint(format!("{form}; {}", did_you_mean(&args.environment, named, "known")))
 }
 
 fn image(images: &ImageFolder, prompt: &str, seed: u64) -> Result<difftest_core::image::Image, CliError> {

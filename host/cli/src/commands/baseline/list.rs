@@ -1,11 +1,12 @@
-//! `difftest baseline list`: baselines and their environments, or cases that no suite has any more.
+//! `difftest baseline list`: baselines and their environments, or cases that no suite has any more. One whose prompt is another now is
+//! such a case: its image answers what nobody asks.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use difftest_report::text::{count, safe};
-use difftest_store::baseline::Folder;
+use difftest_store::baseline::{Case, Folder};
 use serde_json::json;
 
 use crate::args::baseline::{ListArgs, Suites};
@@ -55,33 +56,46 @@ pub(crate) fn list(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
 }
 
 fn unreferenced(args: &ListArgs, ui: &mut Ui) -> Result<Exit, CliError> {
-    let known = cases(&args.suites, &[], ui)?;
+    let known = Known::of(&args.suites, ui)?;
     let (mut text, mut rows) = (String::new(), Vec::new());
     for folder in Folder::list(&args.root.baselines)? {
         for environment in folder.environments()? {
             let accepted = folder.read(&environment)?;
-            for (id, case) in accepted.manifest().cases.iter().filter(|(id, _)| !known.contains(*id)) {
+            for (id, case) in accepted.manifest().cases.iter().filter(|(id, case)| !known.has(id, case)) {
                 let _ = writeln!(text, "{}  {environment}  {}", folder.name(), safe(id));
                 rows.push(json!({ "name": folder.name(), "environment": environment, "case": id, "file": accepted.path_of(case) }));
             }
         }
     }
     match args.message_format {
-        Format::Human if text.is_empty() => ui.note("every case of every baseline is in a suite"),
+        Format::Human if text.is_empty() => {
+            ui.note("every case of every baseline is in a suite, with the prompt that it had")
+        }
         Format::Human => ui.data(&text)?,
         Format::Json => ui.data(&format!("{:#}\n", json!({ "unreferenced": rows })))?,
     }
     Ok(Exit::Success)
 }
 
-/// The ids of all cases of the suites that are named, or of all in the test folder, `manual` ones too. A suite that cannot be planned
-/// is an error: what it has would look as if nobody had it.
-pub(super) fn cases(args: &Suites, named: &[PathBuf], ui: &mut Ui) -> Result<BTreeSet<String>, CliError> {
-    let plans = plans(args, named, ui)?;
-    if let Some(refused) = plans.iter().flat_map(|planned| &planned.plan.tests).find_map(|test| test.refused.first()) {
-        return Err(CliError::refused(refused.clone()));
+/// The cases of all suites in the test folder, `manual` ones too.
+pub(super) struct Known(HashMap<String, String>);
+
+impl Known {
+    /// A suite that cannot be planned is an error: what it has would look as if nobody had it.
+    pub(super) fn of(args: &Suites, ui: &mut Ui) -> Result<Self, CliError> {
+        let plans = plans(args, &[], ui)?;
+        let mut tests = plans.iter().flat_map(|planned| &planned.plan.tests);
+        if let Some(refused) = tests.find_map(|test| test.refused.first()) {
+            return Err(CliError::refused(refused.clone()));
+        }
+        let cases = plans.into_iter().flat_map(|planned| planned.plan.cases);
+        Ok(Self(cases.map(|case| (case.id, case.prompt.text)).collect()))
     }
-    Ok(plans.into_iter().flat_map(|planned| planned.plan.cases).map(|case| case.id).collect())
+
+    /// Whether a suite still has a case of a baseline: its id, with the prompt that it had.
+    pub(super) fn has(&self, id: &str, case: &Case) -> bool {
+        self.0.get(id) == Some(&case.prompt)
+    }
 }
 
 /// The suites, planned.

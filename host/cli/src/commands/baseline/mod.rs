@@ -4,6 +4,7 @@ mod diff;
 mod import;
 mod list;
 mod prune;
+mod remove;
 pub(crate) mod save;
 mod show;
 pub(crate) mod take;
@@ -26,6 +27,7 @@ pub(crate) fn baseline(command: &BaselineCommand, ui: &mut Ui) -> Result<Exit, C
         BaselineCommand::Diff(args) => diff::diff(args, ui),
         BaselineCommand::Verify(args) => verify::verify(args, ui),
         BaselineCommand::Prune(args) => prune::prune(args, ui),
+        BaselineCommand::Remove(args) => remove::remove(args, ui),
         BaselineCommand::Import(args) => import::import(args, ui),
     }
 }

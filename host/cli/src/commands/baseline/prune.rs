@@ -13,14 +13,14 @@ use crate::ui::Ui;
 
 pub(crate) fn prune(args: &PruneArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folders = super::some(&args.root, &args.names)?;
-    let known = list::cases(&args.suites, &[], ui)?;
+    let known = list::Known::of(&args.suites, ui)?;
     let verb = if args.dry_run { "would delete" } else { "deleted" };
     let mut text = String::new();
     for folder in folders {
         for environment in folder.environments()? {
             let mut accepted = folder.read(&environment)?;
-            let gone: Vec<String> =
-                accepted.manifest().cases.keys().filter(|id| !known.contains(*id)).cloned().collect();
+            let gone = accepted.manifest().cases.iter().filter(|(id, case)| !known.has(id, case));
+            let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
             for id in &gone {
                 let _ = writeln!(text, "{verb} {} {environment} {}", folder.name(), safe(id));
             }

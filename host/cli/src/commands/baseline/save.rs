@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use difftest_core::digest::Digest;
 use difftest_core::event::Verdict;
 use difftest_core::gate::{Decision, Evidence};
-use difftest_core::visual::Standing;
+use difftest_core::visual::{Comparison, Standing};
 use difftest_report::json::{SuiteResult, TestResult};
 use difftest_report::text::{count, safe};
 use difftest_store::baseline::{Because, Effect, Folder, set_digest};
@@ -86,11 +86,12 @@ const LACKING: [&str; 5] =
     ["no-baseline", "baseline-environment", "baseline-incomplete", "baseline-metric", "baseline-question"];
 
 fn standard(suite: &SuiteResult, test: &TestResult) -> Standard {
-    let known = |standing: Standing| standing == Standing::New;
+    // What a person rejected is not kept because it is new.
+    let known = |comparison: &Comparison| comparison.standing == Standing::New && !comparison.is_rejected();
     let only_new = || {
         let mut compared = suite.cases_of(test).filter_map(|case| case.comparison.as_ref()).peekable();
         compared.peek().is_some()
-            && compared.all(|comparison| comparison.standing == Standing::Same || known(comparison.standing))
+            && compared.all(|comparison| comparison.standing == Standing::Same || known(comparison))
             && test.gates.iter().all(|gate| gate.result.holds)
     };
     // What keeps these gates from a verdict is that their prompts changed since the baseline was saved.

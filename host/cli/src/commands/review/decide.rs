@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use difftest_report::text::{count, safe};
-use difftest_store::baseline::{Because, Decision, Effect};
+use difftest_store::baseline::{BaselineError, Because, Decision, Effect};
 
 use super::pending::{Pending, State};
 use crate::commands::baseline::{take, who};
@@ -27,6 +27,7 @@ pub(crate) struct Done {
     accepted: usize,
     already: usize,
     rejected: usize,
+    rejected_before: usize,
     places: Vec<PathBuf>,
 }
 
@@ -40,6 +41,9 @@ impl Done {
         }
         if self.rejected > 0 {
             parts.push(format!("{} {would}rejected: the baseline stays", count(self.rejected, "image")));
+        }
+        if self.rejected_before > 0 {
+            parts.push(format!("{} rejected already", count(self.rejected_before, "image")));
         }
         if self.already > 0 {
             parts.push(format!("{} accepted already", count(self.already, "image")));
@@ -55,6 +59,11 @@ pub(crate) fn carry_out(run: &str, decided: &[Decided<'_>], dry_run: bool) -> Re
     let overtaken: Vec<_> = decided.iter().filter(|one| one.pending.state == State::Overtaken).map(id).collect();
     if !overtaken.is_empty() {
         return Err(stale(&overtaken));
+    }
+    let kept = decided.iter().find(|one| one.decision == Decision::Reject && one.pending.state == State::Accepted);
+    if let Some(Decided { pending, .. }) = kept {
+        let (case, folder) = (safe(&pending.case.id), pending.folder.path().to_owned());
+        return Err(BaselineError::IsBaseline { case, folder }.into());
     }
     let mut groups: BTreeMap<(PathBuf, &str), Vec<&Decided<'_>>> = BTreeMap::new();
     for one in decided {
@@ -77,9 +86,13 @@ pub(crate) fn carry_out(run: &str, decided: &[Decided<'_>], dry_run: bool) -> Re
             candidates.push((*one, candidate));
         }
         if dry_run {
-            let accepted = candidates.iter().filter(|(_, candidate)| candidate.is_some()).count();
-            done.accepted += accepted;
-            done.rejected += candidates.len() - accepted;
+            for (one, candidate) in &candidates {
+                *(match (candidate, one.pending.state) {
+                    (Some(_), _) => &mut done.accepted,
+                    (None, State::Rejected) => &mut done.rejected_before,
+                    (None, _) => &mut done.rejected,
+                }) += 1;
+            }
             done.places.push(path.join(environment));
             continue;
         }
@@ -103,10 +116,10 @@ pub(crate) fn carry_out(run: &str, decided: &[Decided<'_>], dry_run: bool) -> Re
                     Effect::Same => done.already += 1,
                     Effect::New | Effect::Changed => done.accepted += 1,
                 },
-                None => {
-                    change.reject(&one.pending.case.id, one.pending.image.digest);
-                    done.rejected += 1;
-                }
+                None => match change.reject(&one.pending.case.id, one.pending.image.digest)? {
+                    true => done.rejected += 1,
+                    false => done.rejected_before += 1,
+                },
             }
         }
         change.commit()?;

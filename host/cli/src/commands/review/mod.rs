@@ -13,6 +13,7 @@ mod interactive;
 mod pending;
 
 use difftest_report::json::Results;
+use difftest_report::text::count;
 use difftest_store::baseline::Decision;
 
 use crate::args::review::{DecideArgs, ReviewArgs};
@@ -26,13 +27,20 @@ pub(crate) use pending::{Pending, State, pending};
 
 pub(crate) fn review(args: &ReviewArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let results = recorded::load_results(&recorded::folder(&args.run.run)?)?;
-    let open: Vec<Pending<'_>> = pending(&results)?.into_iter().filter(|one| one.state == State::Pending).collect();
+    let all = pending(&results)?.into_iter().filter(|one| matches!(one.state, State::Pending | State::Rejected));
+    let (open, rejected): (Vec<Pending<'_>>, Vec<_>) = all.partition(|one| one.state == State::Pending);
     if args.list {
-        ui.data(&pending::listed(&results, &open, args.message_format))?;
+        ui.data(&pending::listed(&results, &open, &rejected, args.message_format))?;
         return Ok(Exit::Success);
     }
     if open.is_empty() {
         ui.note(&format!("run {}: nothing is pending", results.run));
+        if !rejected.is_empty() {
+            let images = count(rejected.len(), "image");
+            ui.note(&format!(
+                "{images} rejected before: make others, or accept one after all with `difftest accept ID`"
+            ));
+        }
         return Ok(Exit::Success);
     }
     who::must_be_a_person("`review` asks about images", args.ci.allow_ci)?;

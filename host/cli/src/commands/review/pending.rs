@@ -1,6 +1,6 @@
 //! What of a run is undecided: derived from its results, its baselines and their audits each time, so it cannot get stale.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use difftest_core::visual::{Comparison, Standing};
 use difftest_report::findings;
 use difftest_report::json::{CaseResult, ImageFile, Results, SuiteResult};
 use difftest_report::text::{count, safe, score, short};
-use difftest_store::baseline::{Accepted, Decision, Folder};
+use difftest_store::baseline::{Accepted, Entry, Folder};
 use serde_json::json;
 
 use crate::args::Format;
@@ -56,7 +56,7 @@ impl Pending<'_> {
 
 /// Every image of a run that was found new or changed, with what became of it.
 pub(crate) fn pending(results: &Results) -> Result<Vec<Pending<'_>>, CliError> {
-    type Known = (Option<Accepted>, HashSet<(String, Digest)>);
+    type Known = (Option<Accepted>, BTreeMap<(String, Digest), Entry>);
     let mut known: HashMap<(PathBuf, &str), Known> = HashMap::new();
     let mut all = Vec::new();
     for suite in &results.suites {
@@ -69,9 +69,8 @@ pub(crate) fn pending(results: &Results) -> Result<Vec<Pending<'_>>, CliError> {
             let key = (comparison.folder.clone(), suite.environment.as_str());
             if !known.contains_key(&key) {
                 let accepted = folder.find(&suite.environment)?;
-                let audit = accepted.as_ref().map(Accepted::audit).transpose()?.unwrap_or_default();
-                let rejected = audit.into_iter().filter(|entry| entry.decision == Decision::Reject);
-                known.insert(key.clone(), (accepted, rejected.map(|entry| (entry.case, entry.image)).collect()));
+                let rejected = accepted.as_ref().map(Accepted::rejected).transpose()?.unwrap_or_default();
+                known.insert(key.clone(), (accepted, rejected));
             }
             let (accepted, rejected) = &known[&key];
             let now = accepted.as_ref().and_then(|accepted| Some(accepted.manifest().cases.get(&case.id)?.image));
@@ -80,7 +79,7 @@ pub(crate) fn pending(results: &Results) -> Result<Vec<Pending<'_>>, CliError> {
                 State::Accepted
             } else if now != expected {
                 State::Overtaken
-            } else if rejected.contains(&(case.id.clone(), image.digest)) {
+            } else if rejected.contains_key(&(case.id.clone(), image.digest)) {
                 State::Rejected
             } else {
                 State::Pending
@@ -124,28 +123,33 @@ pub(super) fn unknown(id: &str, results: &Results, all: &[Pending<'_>]) -> CliEr
         Some(case) if case.comparison.is_none() => {
             "only tests of kind = \"visual_regression\" have pending images; `difftest baseline save` keeps those of others".to_owned()
         }
-        Some(_) => "`difftest review --list` shows what is pending".to_owned(),
+        Some(_) => "`difftest review --list` shows what is pending; `difftest baseline remove` withdraws what was accepted".to_owned(),
     };
     CliError::new("unknown-case", message).hint(hint)
 }
 
 /// What is pending, for people or programs.
-pub(super) fn listed(results: &Results, open: &[Pending<'_>], format: Format) -> String {
+pub(super) fn listed(results: &Results, open: &[Pending<'_>], rejected: &[Pending<'_>], format: Format) -> String {
     let mut text = String::new();
     match format {
         Format::Human => {
             for one in open {
                 let _ = writeln!(text, "{:<8} {}{}", word(one), safe(&one.case.id), brief(one));
             }
-            let _ = writeln!(text, "{} pending in run {}", count(open.len(), "image"), results.run);
+            for one in rejected {
+                let _ = writeln!(text, "rejected {}{}", safe(&one.case.id), brief(one));
+            }
+            let before =
+                if rejected.is_empty() { String::new() } else { format!(", {} rejected before", rejected.len()) };
+            let _ = writeln!(text, "{} pending in run {}{before}", count(open.len(), "image"), results.run);
         }
         Format::Json => {
             let one = |one: &Pending<'_>| {
                 json!({ "id": one.case.id, "standing": one.comparison.standing, "prompt": one.case.prompt.text, "seed": one.case.seed,
                     "image": one.image, "environment": one.suite.environment, "comparison": one.comparison })
             };
-            let open: Vec<_> = open.iter().map(one).collect();
-            let _ = writeln!(text, "{:#}", json!({ "run": results.run, "pending": open }));
+            let [open, rejected] = [open, rejected].map(|of| of.iter().map(one).collect::<Vec<_>>());
+            let _ = writeln!(text, "{:#}", json!({ "run": results.run, "pending": open, "rejected": rejected }));
         }
     }
     text

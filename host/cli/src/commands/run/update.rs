@@ -55,6 +55,12 @@ pub(super) fn accept(results: &Results, update: Update, making: &[Making], ui: &
     let covered = |one: &&Pending<'_>| one.state == State::Pending && update.covers(one.comparison.standing);
     let decided: Vec<_> =
         all.iter().filter(covered).map(|pending| Decided { pending, decision: Decision::Accept }).collect();
+    let rejected =
+        all.iter().filter(|one| one.state == State::Rejected && update.covers(one.comparison.standing)).count();
+    if rejected > 0 {
+        let images = count(rejected, "image");
+        ui.note(&format!("--update: {images} rejected before and so not accepted: difftest accept ID"));
+    }
     if decided.is_empty() && making.is_empty() {
         ui.note("--update: nothing to accept");
     }

@@ -145,7 +145,9 @@ impl Stamp {
         if let Some(known) = known.filter(|known| known.length == length && known.modified == modified) {
             return known.clone();
         }
-        let digest = (length <= HASHED).then(|| fs::read(path).ok()).flatten().map(|bytes| Digest::of(&bytes));
+        // A pipe would be waited for.
+        let small = length <= HASHED && path.is_file();
+        let digest = small.then(|| fs::read(path).ok()).flatten().map(|bytes| Digest::of(&bytes));
         Self { length, modified, digest }
     }
 }
