@@ -50,6 +50,8 @@ pub(crate) enum CliError {
     Plain(ErrorInfo),
 }
 
+const REPORTS: &str = "reports";
+
 impl CliError {
     pub(crate) fn new(kind: &str, message: impl Into<String>) -> Self {
         Self::Plain(ErrorInfo { kind: kind.into(), message: message.into(), hint: None, case: None })
@@ -73,6 +75,19 @@ impl CliError {
     /// A plugin that cannot be used.
     pub(crate) fn refused(error: MetricError) -> Self {
         Self::Plain(ErrorInfo { kind: error.kind, message: error.message, hint: error.hint, case: None })
+    }
+
+    /// The error, marked as one of the files that reports are to be written to.
+    pub(crate) fn of_reports(mut self) -> Self {
+        if let Self::Plain(info) = &mut self {
+            info.kind = REPORTS.into();
+        }
+        self
+    }
+
+    /// Whether it is about where reports are to be written: then it is not written there.
+    pub(crate) fn is_of_reports(&self) -> bool {
+        matches!(self, Self::Plain(info) if info.kind == REPORTS)
     }
 
     /// The error with its message changed.

@@ -43,7 +43,16 @@ pub(crate) fn next(ui: &mut Ui) -> RunName {
             "the clock stands before the last run, {last}: this one is named {name}, to be the latest; when it really began is kept"
         ));
     }
-    RunName { name, started: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() }
+    RunName { name, started: rfc3339(now) }
+}
+
+/// The time by the clock: RFC 3339, UTC.
+pub(crate) fn now() -> String {
+    rfc3339(Timestamp::now())
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 const STAMP: &str = "%Y%m%d-%H%M%S";

@@ -7,6 +7,7 @@ use difftest_core::event::{Event, Verdict};
 use quick_junit::Report;
 
 use crate::examples;
+use crate::findings;
 use crate::github::annotations;
 use crate::json::{RemoteRecord, RemoteState, Results};
 use crate::junit::junit;
@@ -47,13 +48,28 @@ fn junit_counts_what_the_results_count() {
         let images: Vec<_> =
             results.suites.iter().flat_map(|suite| &suite.cases).filter_map(|case| case.comparison.as_ref()).collect();
         let changed = images.iter().filter(|c| c.standing != difftest_core::visual::Standing::Same).count();
-        assert_eq!(report.errors, results.tests.error + suite_errors, "{name}");
+        let run_error = usize::from(findings::run(&results).is_some());
+        assert_eq!(report.errors, results.tests.error + suite_errors + run_error, "{name}");
         assert_eq!(report.failures, results.tests.fail + results.tests.inconclusive + changed, "{name}");
         let mut names = std::collections::HashSet::new();
         for case in report.test_suites.iter().flat_map(|suite| &suite.test_cases) {
             assert!(names.insert((case.classname.clone(), case.name.clone())), "{name}: {:?} twice", case.name);
         }
     }
+}
+
+#[test]
+fn a_run_without_an_end_is_an_error_everywhere() {
+    let whole = examples::passing();
+    assert_eq!(findings::run(&fold(&whole)), None);
+    for there in 0..whole.len() {
+        let results = fold(&whole[..there]);
+        let report = Report::deserialize_from_str(&junit(&results, None)).unwrap();
+        assert_eq!(report.errors, 1, "{there} events");
+        assert!(annotations(&results).starts_with("::error title=difftest::the run did not end"), "{there} events");
+        assert!(markdown(&results, None, COMMENT).contains("the run did not end"), "{there} events");
+    }
+    assert!(junit(&fold(&examples::interrupted()), None).contains("the run did not end: it was interrupted"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use difftest_core::event::Verdict;
+use difftest_core::event::{Conclusion, ErrorInfo, Verdict};
 use difftest_core::gate::{Evidence, Rule};
 use difftest_core::metric::MetricKind;
 use difftest_core::visual::{Comparison, Said, Standing, Tier};
@@ -12,6 +12,33 @@ use difftest_core::visual::{Comparison, Said, Standing, Tier};
 use crate::evidence;
 use crate::json::{CaseResult, GateRecord, RemoteState, Results, SuiteResult, TestResult};
 use crate::text::{bound, compared, count, safe, score, short};
+
+/// What is wrong with the run as a whole, and is not said of one of its suites or tests: it ended by an error, or not at all. Whoever
+/// counts errors alone must find one here, for nothing that is left of such a run is a reason to call it green.
+#[must_use]
+pub fn run(results: &Results) -> Option<ErrorInfo> {
+    let error = |kind: &str, message: &str, hint: &str| {
+        Some(ErrorInfo { kind: kind.to_owned(), message: message.to_owned(), hint: Some(hint.to_owned()), case: None })
+    };
+    if results.error.is_some() {
+        return results.error.clone();
+    }
+    let again = "run it again: what was finished is found again";
+    match results.conclusion {
+        None => error("unfinished", "the run did not end: its recording has no end", again),
+        Some(Conclusion::Interrupted) => error("interrupted", "the run did not end: it was interrupted", again),
+        Some(Conclusion::Error) => {
+            let of_suites = results.suites.iter().any(|suite| suite.error.is_some());
+            let told = of_suites || results.suites.iter().flat_map(|s| &s.tests).any(|t| t.verdict == Verdict::Error);
+            if told {
+                None
+            } else {
+                error("error", "the run ended by an error that its recording does not have", again)
+            }
+        }
+        Some(Conclusion::Passed | Conclusion::Failed) => None,
+    }
+}
 
 /// How a verdict is called everywhere.
 #[must_use]

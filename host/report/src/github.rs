@@ -13,12 +13,17 @@ use crate::text::count;
 /// GitHub shows ten of a kind for each step.
 const MOST: usize = 10;
 
-/// One line for each test that did not pass, pointing at its name in the suite; errors for failures, warnings for what was not run and
-/// for a remote that failed.
+/// One line for what is wrong with the run as a whole, then one for each test that did not pass, pointing at its name in the suite;
+/// errors for failures, warnings for what was not run and for a remote that failed.
 #[must_use]
 pub fn annotations(results: &Results) -> String {
     let mut errors = Vec::new();
-    let remote = findings::remote(results).map(|said| format!("::warning title=difftest::{}\n", message(&said)));
+    if let Some(error) = findings::run(results) {
+        errors.push(format!("::error title=difftest::{}
+", message(&error.message)));
+    }
+    let remote = findings::remote(results).map(|said| format!("::warning title=difftest::{}
+", message(&said)));
     let mut warnings: Vec<String> = remote.into_iter().collect();
     for suite in &results.suites {
         if let Some(error) = &suite.error {

@@ -4,7 +4,8 @@
 //! testsuite  a suite; time, what made its images as properties
 //! testcase   a test: classname `difftest.SUITE`, name the test's. One more for each image of a visual regression test.
 //! failure    a gate that does not hold, a changed image; also an inconclusive test, with that as its type
-//! error      what could not be computed
+//! error      what could not be computed; a suite that could not be planned or loaded; a run that ended by an error or not at all,
+//!            as a suite of its own: `difftest`
 //! skipped    what was not run
 //! ```
 //!
@@ -15,7 +16,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use difftest_core::event::{Origin, Verdict};
+use difftest_core::event::{ErrorInfo, Origin, Verdict};
 use difftest_core::gate::Statistic;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -34,6 +35,11 @@ pub fn junit(results: &Results, base: Option<&Path>) -> String {
     set_time(results.seconds, |time| {
         report.set_time(time);
     });
+    if let Some(error) = findings::run(results) {
+        let mut suite = TestSuite::new("difftest");
+        suite.add_test_case(trouble("(the run)", "difftest", &error));
+        report.add_test_suite(suite);
+    }
     for suite in &results.suites {
         let mut suite = one_suite(suite, base);
         if let Some(said) = findings::remote(results) {
@@ -67,12 +73,7 @@ fn one_suite(suite: &SuiteResult, base: Option<&Path>) -> TestSuite {
     }
     let class = format!("difftest.{}", suite.name);
     if let Some(error) = &suite.error {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type(&*error.kind).set_message(&*error.message);
-        status.set_description(lines(&[error.message.clone(), error.hint.clone().unwrap_or_default()]));
-        let mut case = TestCase::new("(the suite could not be run)", status);
-        case.set_classname(&*class);
-        out.add_test_case(case);
+        out.add_test_case(trouble("(the suite could not be run)", &class, error));
     }
     for test in &suite.tests {
         let mut case = TestCase::new(&*test.name, status(suite, test));
@@ -97,6 +98,16 @@ fn one_suite(suite: &SuiteResult, base: Option<&Path>) -> TestSuite {
         }
     }
     out
+}
+
+/// An error that is of no test.
+fn trouble(name: &str, class: &str, error: &ErrorInfo) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type(&*error.kind).set_message(&*error.message);
+    status.set_description(lines(&[error.message.clone(), error.hint.clone().unwrap_or_default()]));
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class);
+    case
 }
 
 /// Time spent on a case, by all of its stages together.

@@ -90,8 +90,11 @@ fn head(results: &Results) -> String {
     let mut text = format!("### difftest {word}\n\n| tests | passed | failed | inconclusive | errors | not run |\n");
     text += "|---:|---:|---:|---:|---:|---:|\n";
     let _ = writeln!(text, "| {tests} | {pass} | {fail} | {inconclusive} | {error} | {not_run} |");
-    if let Some(error) = &results.error {
+    if let Some(error) = findings::run(results) {
         let _ = write!(text, "\n{}\n", code(&error.message));
+        if let Some(hint) = &error.hint {
+            let _ = write!(text, "\nNext: {}\n", code(hint));
+        }
     }
     if let Some(said) = findings::remote(results) {
         let _ = write!(text, "\nWarning: {}\n", code(&said));

@@ -28,6 +28,10 @@ pub(crate) fn ci(args: &CiArgs, ui: &mut Ui) -> Result<Exit, CliError> {
 }
 
 pub(crate) fn report(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
+    args.reports.of(ui, |ui| attempt(args, ui))
+}
+
+fn attempt(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folder = recorded::folder(&args.run)?;
     let mut reports = args.reports.clone();
     if args.open && reports.html.html.is_none() {

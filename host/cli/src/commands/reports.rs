@@ -1,5 +1,7 @@
 //! Writes the reports that were asked for. One place for every command that has results: `run`, `ci`, `report`, `merge`.
 
+mod unbegun;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,10 @@ impl Reports {
     /// Finds out whether each file can be written, before there is anything to lose. `plans` are the suites that are not to be
     /// written over.
     pub(crate) fn check(&self, plans: &[Planned]) -> Result<(), CliError> {
+        self.checked(plans).map_err(CliError::of_reports)
+    }
+
+    fn checked(&self, plans: &[Planned]) -> Result<(), CliError> {
         if let Some(path) = file(self.output.as_deref()) {
             output::check("--output", path, plans, output::holds_results)?;
         }

@@ -51,7 +51,12 @@ pub(crate) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     if args.watch { watch::watch(args, ui) } else { once(args, &Open::default(), ui) }
 }
 
+/// One run. Where it cannot begin, its reports say why.
 fn once(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
+    args.reports.of(ui, |ui| attempt(args, open, ui))
+}
+
+fn attempt(args: &RunArgs, open: &Open, ui: &mut Ui) -> Result<Exit, CliError> {
     let logs = Arc::new(LogRelay::default());
     let relay = Arc::clone(&logs);
     let registry = commands::registry(&args.selection.plugins, args.selection.fuel)?.with_sink(Arc::new(

@@ -151,3 +151,86 @@ fn the_action_runs_and_hands_on_the_exit_code() {
         assert!(env.path("difftest-reports").join(report).is_file(), "{report}");
     }
 }
+
+const ALL: [&str; 10] =
+    ["--output", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--html", "r.html", "--jsonl", "r.jsonl"];
+
+/// That every report of `ALL` says `what`, and that nothing in it is green.
+fn all_say(env: &TestEnv, what: &str) {
+    for name in ["r.json", "r.xml", "r.md", "r.html", "r.jsonl"] {
+        assert!(read(env, name).contains(what), "{name} does not say {what:?}:\n{}", read(env, name));
+    }
+    let xml = read(env, "r.xml");
+    assert!(xml.contains("<error ") && xml.contains("errors=\"1\"") && !xml.contains("name=\"dark\""), "{xml}");
+    let results: Value = serde_json::from_str(&read(env, "r.json")).unwrap();
+    assert_eq!((&results["conclusion"], &results["exit_code"]), (&"error".into(), &2.into()), "{results:#}");
+    assert!(read(env, "r.md").contains("ended with errors"), "{}", read(env, "r.md"));
+}
+
+#[test]
+fn no_report_of_an_earlier_run_survives_a_run_that_does_not_begin() {
+    let env = project();
+    let green = SUITE.replace("min = 0.7", "min = 0.2");
+    env.write("suites/suite.toml", &green);
+    run(&env, "run", &ALL, &[]).exits(0);
+    assert!(read(&env, "r.xml").contains("errors=\"0\""));
+
+    env.write("suites/suite.toml", green.replace("threshold", "treshold"));
+    run(&env, "run", &ALL, &[]).exits(2);
+    // The stream of events has no markup, and the others escape the quotes and brackets around it.
+    all_say(&env, "suites/suite.toml:6: unknown key");
+    assert!(read(&env, "r.xml").contains("classname=\"difftest.suite\""), "{}", read(&env, "r.xml"));
+    let told = run(&env, "run", &["--output", "-"], &[("GITHUB_ACTIONS", "true")]).exits(2);
+    assert!(told.stderr.contains("::error file=suites/suite.toml,"), "{}", told.stderr);
+    let results: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(results.pointer("/suites/0/name").unwrap(), "suite");
+
+    // An error that is of no suite.
+    env.write("suites/suite.toml", &green);
+    run(&env, "run", &ALL, &[]).exits(0);
+    run(&env, "run", &[&ALL[..8], &["-k", "nothing-is-called-so"]].concat(), &[]).exits(2);
+    for name in ["r.json", "r.xml", "r.md", "r.html"] {
+        assert!(read(&env, name).contains("matches no case"), "{name}:\n{}", read(&env, name));
+    }
+    // Nor one of a merge or a report that cannot be had.
+    for command in [["merge", "nothing.difftest"], ["report", "no-such-run"]] {
+        run(&env, "run", &ALL, &[]).exits(0);
+        env.run([&command[..], &["--junit", "r.xml"]].concat()).exits(2);
+        assert!(read(&env, "r.xml").contains("<error "), "{}", read(&env, "r.xml"));
+    }
+}
+
+#[test]
+fn what_is_no_report_is_left_alone_by_an_error() {
+    let env = project();
+    env.write("suites/suite.toml", "not a suite");
+    env.write("notes.md", "mine");
+    run(&env, "run", &["--junit", "suites/suite.toml", "--markdown", "notes.md"], &[]).exits(2);
+    assert_eq!(read(&env, "suites/suite.toml"), "not a suite");
+    assert_eq!(read(&env, "notes.md"), "mine");
+    run(&env, "run", &["--junit", "a", "--markdown", "a"], &[]).exits(2);
+}
+
+#[test]
+fn a_run_that_was_killed_is_no_green_report() {
+    let env = project();
+    env.write("suites/suite.toml", SUITE.replace("min = 0.7", "min = 0.2"));
+    run(&env, "run", &["--artifacts", "kept"], &[]).exits(0);
+    let whole = read(&env, "kept/events.jsonl");
+    let lines: Vec<&str> = whole.lines().collect();
+    // Killed after its beginning, in the middle, and when all but the end was there.
+    for there in [1, 2, lines.len() - 1] {
+        env.write("kept/events.jsonl", lines[..there].iter().map(|line| format!("{line}\n")).collect::<String>());
+        let files = ["--junit", "k.xml", "--markdown", "k.md", "--html", "k.html"];
+        env.run([&["report", "kept"], &files[..]].concat()).exits(0);
+        let xml = read(&env, "k.xml");
+        assert!(xml.contains("the run did not end") && xml.contains("errors=\"1\""), "{there} events:\n{xml}");
+        for name in ["k.md", "k.html"] {
+            assert!(read(&env, name).contains("the run did not end"), "{there} events, {name}");
+        }
+    }
+    // Killed before anything: there is nothing to report, and the report of before is not left as if it were.
+    env.write("kept/events.jsonl", "");
+    env.run(["report", "kept", "--junit", "k.xml"]).exits(2);
+    assert!(read(&env, "k.xml").contains("does not begin as a recording"), "{}", read(&env, "k.xml"));
+}

@@ -148,7 +148,8 @@ fn banner(pictures: &Pictures, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn errors(results: &Results, out: &mut dyn Write) -> io::Result<()> {
-    let run = results.error.iter().map(|error| ("the run".to_owned(), error));
+    let of_run = findings::run(results);
+    let run = of_run.iter().map(|error| ("the run".to_owned(), error));
     let suites =
         results.suites.iter().filter_map(|suite| Some((format!("suite {}", suite.name), suite.error.as_ref()?)));
     for (what, error) in run.chain(suites) {

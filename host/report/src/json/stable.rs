@@ -3,8 +3,11 @@
 //! What stays follows from the inputs alone: two runs of the same plan in the same class of environments give the same bytes, be it in
 //! one piece or in shards that were merged.
 
+use std::path::Path;
+
 use difftest_core::event::Origin;
 use difftest_core::key::Action;
+use difftest_core::visual::Comparison;
 
 use super::types::{CaseResult, LogLine, Results, ScoreResult, SuiteResult, TestResult};
 
@@ -65,20 +68,27 @@ fn case(case: &mut CaseResult) {
     logs(&mut case.logs);
 }
 
+/// A baseline's image lies in the baseline where a run compares with it, and in the run's folder where shards were merged.
 fn paths(index: usize, case: &mut CaseResult) {
+    let named = |what: &str, path: &Path| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        format!("images/{index:04}{what}.{extension}")
+    };
     if let Some(image) = &mut case.image {
-        let extension = std::path::Path::new(&image.path).extension().unwrap_or_default().to_string_lossy();
-        image.path = format!("images/{index:04}.{extension}");
+        image.path = named("", Path::new(&image.path));
     }
     if let Some(baseline) = &mut case.baseline {
         baseline.path = file_name(&baseline.path);
     }
     if let Some(comparison) = &mut case.comparison {
-        for path in [&mut comparison.diff, &mut comparison.heatmap].into_iter().flatten() {
-            *path = file_name(path);
+        let Comparison { expected, diff, heatmap, folder, .. } = comparison;
+        let expected = expected.iter_mut().map(|expected| (&mut expected.path, "-expected"));
+        let pictures = expected.chain(diff.iter_mut().map(|path| (path, "-diff")));
+        for (path, what) in pictures.chain(heatmap.iter_mut().map(|path| (path, "-heatmap"))) {
+            *path = named(what, path).into();
         }
-        if let Some(expected) = &mut comparison.expected {
-            expected.path = file_name(&expected.path);
+        if folder.is_absolute() {
+            *folder = file_name(folder);
         }
     }
 }
@@ -95,6 +105,6 @@ fn logs(lines: &mut Vec<LogLine>) {
     lines.dedup();
 }
 
-fn file_name(path: &std::path::Path) -> std::path::PathBuf {
+fn file_name(path: &Path) -> std::path::PathBuf {
     path.file_name().map(Into::into).unwrap_or_default()
 }
