@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Verdict;
 use crate::suite::Span;
 
-pub use judge::{Against, CaseOf, Judged, MetricScores, TestScores, judge, judge_suite};
+pub use judge::{Against, CaseOf, Judged, MetricScores, TestScores, judge, judge_suite, verdict_of};
 pub use pairs::no_baseline;
 pub use result::{Decision, Evidence, GateResult, Rule, Unpaired, Variance};
 pub use statistic::{NotAStatistic, Statistic};

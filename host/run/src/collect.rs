@@ -10,6 +10,9 @@ use difftest_core::plan::{Case, SuitePlan};
 
 use crate::stages::Message;
 
+/// Kind of the error of a set metric that images are missing for.
+pub(crate) const INCOMPLETE_SET: &str = "incomplete-set";
+
 /// Where events go. An error means that the recording cannot be kept and the run has to stop.
 pub(crate) type Sink<'a> = dyn FnMut(Event) -> Result<(), ErrorInfo> + 'a;
 
@@ -261,7 +264,7 @@ impl<'a> Collector<'a> {
         }
         // A set with holes is another set: its score would be of something that the suite does not describe.
         self.tests[test].errors.push(ErrorInfo {
-            kind: "incomplete-set".into(),
+            kind: INCOMPLETE_SET.into(),
             message: format!(
                 "{} of {wanted} images are missing, so they have no score as a set",
                 wanted - images.len()

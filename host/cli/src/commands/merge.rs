@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use difftest_metrics::decode::{self, Limits};
 use difftest_remote::Remote;
 use difftest_report::json::Results;
 use difftest_report::terminal::{Terminal, TerminalOptions};
@@ -15,10 +16,15 @@ use difftest_store::run_folder::{DEFAULT_ROOT, RunFolder};
 use crate::args::merge::MergeArgs;
 use crate::commands::{self, run, shard};
 use crate::error::{CliError, Exit};
-use crate::run_name;
+use crate::run_name::{self, RunName};
 use crate::ui::Ui;
 
+/// Merges. Where that is not possible, the reports say why.
 pub(crate) fn merge(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, CliError> {
+    args.reports.of(ui, |ui| attempt(args, ui))
+}
+
+fn attempt(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     args.reports.check(&[])?;
     if let Some(path) = &args.record {
         shard::check_target(path)?;
@@ -31,14 +37,15 @@ pub(crate) fn merge(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, CliError> {
         .collect();
     let parts = merge::check(&claims, args.expect_shards);
     if let Some(path) = &args.record
-        && !matches!(parts, Err(MergeError::Nothing | MergeError::Foreign { .. } | MergeError::Duplicate { .. }))
+        && matches!(parts, Ok(_) | Err(MergeError::Missing { .. } | MergeError::Expected { .. }))
     {
         recording::combine(path, &mut recordings)?;
         ui.note(&format!("recording {}", path.display()));
     }
     let parts = parts?;
     let streams = read(&mut recordings, &parts)?;
-    let (name, _) = merge::name(&streams);
+    // After every run that is there, also after the shards that ran here: it is the latest, and when it really began is kept.
+    let RunName { name, .. } = run_name::next(ui);
     let folder = match &args.artifacts {
         Some(folder) => folder.clone(),
         None => Path::new(DEFAULT_ROOT).join("runs").join(&name),
@@ -46,7 +53,7 @@ pub(crate) fn merge(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, CliError> {
     let folder = std::path::absolute(&folder)
         .map_err(|error| CliError::new("usage", format!("{}: {error}", folder.display())))?;
     let Some(first) = recordings.first() else { return Err(MergeError::Nothing.into()) };
-    let merged = merge::merge(&first.plan, first.manifest.of, &streams, &folder)?;
+    let merged = merge::merge(&first.plan, first.manifest.of, &streams, &name, &folder)?;
     keep(args, &name, merged, &parts, recordings, ui)
 }
 
@@ -149,7 +156,16 @@ fn keep(
         Some(path) => run_name::elsewhere(RunFolder::create(path)?, name, ui),
         None => RunFolder::create_default(name)?,
     };
-    extract(merged.images, parts, recordings)?;
+    if let Err(error) = extract(merged.images, parts, recordings) {
+        // Nothing is left of a merge that was refused: a folder without results would be taken for the latest run. One that was named may
+        // have other files in it.
+        let path = folder.path().to_owned();
+        drop(folder);
+        if args.artifacts.is_none() {
+            let _ = std::fs::remove_dir_all(path);
+        }
+        return Err(error);
+    }
     let mut results = Results::default();
     let mut record = RunRecord::default();
     let mut terminal = Terminal::new(
@@ -185,7 +201,8 @@ fn keep(
     Ok(exit)
 }
 
-/// Takes the images out of the recordings. They can be had again, so they are not forced to the disk one by one.
+/// Takes the images out of the recordings, each with the pixels that the events say. They can be had again, so they are not forced to
+/// the disk one by one.
 fn extract(images: Vec<Image>, parts: &[(Part, usize)], recordings: Vec<Recording>) -> Result<(), CliError> {
     let of_shard: BTreeMap<u32, usize> = parts.iter().map(|(part, index)| (part.shard, *index)).collect();
     let mut work: Vec<(Recording, Vec<Image>)> =
@@ -204,9 +221,24 @@ fn extract(images: Vec<Image>, parts: &[(Part, usize)], recordings: Vec<Recordin
             .map_err(|error| CliError::new("write", format!("cannot make {}: {error}", folder.display())))?;
     }
     let done = in_parallel(work, |(mut recording, images)| {
-        images.iter().try_for_each(|image| recording.extract(&image.object, &image.to))
+        images.iter().try_for_each(|image| {
+            let bytes = recording.extract(&image.object, &image.to)?;
+            has_pixels(&bytes, image)
+        })
     });
-    Ok(done.into_iter().collect::<Result<(), _>>()?)
+    done.into_iter().collect()
+}
+
+/// That the pixels are those that were looked at: the digest of the file is the recording's own word.
+fn has_pixels(bytes: &[u8], image: &Image) -> Result<(), CliError> {
+    let Some(digest) = image.digest else { return Ok(()) };
+    let why = match decode::decode(bytes, &Limits::default()) {
+        Ok(pixels) if pixels.digest() == digest => return Ok(()),
+        Ok(_) => "has other pixels than its digest says".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let what = format!("the image {} of its case {} {why}", image.object.display(), image.case);
+    Err(MergeError::Misfit { shard: image.shard, what }.into())
 }
 
 /// `work` on as many threads as there are cores; the answers are in its order.
@@ -235,5 +267,31 @@ fn in_parallel<T: Send, R: Send>(work: Vec<T>, one: impl Fn(T) -> R + Sync) -> V
 impl From<MergeError> for CliError {
     fn from(error: MergeError) -> Self {
         Self::new(error.kind(), error.to_string()).hint(error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use difftest_core::image::Image as Pixels;
+
+    use super::*;
+
+    #[test]
+    fn an_image_has_the_pixels_that_were_looked_at() {
+        let grey = |value: u8| Pixels::new(2, 1, vec![value; 6]).unwrap();
+        let png = difftest_metrics::encode::png(&grey(7)).unwrap();
+        let image =
+            |digest| Image { shard: 2, object: "objects/x".into(), to: "y".into(), digest, case: "s::t[p]".into() };
+        let said = |bytes: &[u8], digest| match has_pixels(bytes, &image(digest)) {
+            Ok(()) => String::new(),
+            Err(CliError::Plain(info)) => info.message,
+            Err(CliError::Suites(_)) => unreachable!(),
+        };
+        assert_eq!(said(&png, Some(grey(7).digest())), "");
+        assert_eq!(said(b"a picture of a difference has no digest", None), "");
+        let other = said(&png, Some(grey(8).digest()));
+        assert!(other.contains("shard 2") && other.contains("s::t[p] has other pixels"), "{other}");
+        assert!(said(b"no image", Some(grey(7).digest())).contains("cannot be read"));
     }
 }

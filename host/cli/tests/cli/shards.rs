@@ -260,6 +260,100 @@ fn images_that_are_scored_as_a_set_stay_together() {
     }
 }
 
+/// A visual regression test beside a test that is split, over the same pictures.
+const VISUAL: &str = "model = { images = \"../out\" }\n\
+    [[test]]\nname = \"look\"\nkind = \"visual_regression\"\nbaseline_dir = \"../baselines/v\"\n\
+    tiers = [\"pixel\", \"ssim\"]\nssim_threshold = 0.95\n\
+    [[test]]\nname = \"light\"\nmetrics = [\"image-stats/brightness\"]\n\
+    threshold = { \"image-stats/brightness\" = { min = 0.0 } }\n";
+
+/// A folder `out/` with four pictures of squares, the first of which is so bright.
+fn pictures(env: &TestEnv, level: u8) {
+    let mut manifest = String::new();
+    for index in 0..4_u8 {
+        let level = if index == 0 { level } else { 90 + index };
+        let inside = |x: u32, y: u32| (8..24).contains(&x) && (8..24).contains(&y);
+        let pixel = |x, y| image::Rgb::<u8>([if inside(x, y) { level } else { 40 }; 3]);
+        let path = env.write(&format!("out/{index}.png"), "");
+        image::ImageBuffer::from_fn(32, 32, pixel).save(path).unwrap();
+        manifest += &format!("{{\"file\": \"{index}.png\", \"prompt\": \"square {index}\", \"seed\": 1}}\n");
+    }
+    env.write("out/manifest.jsonl", manifest);
+}
+
+#[test]
+fn images_beside_their_baseline_merge_to_the_run_of_everything() {
+    let env = TestEnv::new();
+    pictures(&env, 128);
+    env.run_suite(VISUAL, &["--update"]).exits(0);
+    let plugins = plugins();
+    // As they were accepted, and changed.
+    for (level, code) in [(128, 0), (250, 1)] {
+        pictures(&env, level);
+        reported(&env, &["run", "suite", "--plugins", &plugins]).exits(code);
+        let whole = reports(&env);
+        for (shard, path) in [("1/2", "1.difftest"), ("2/2", "2.difftest")] {
+            env.run(["run", "suite", "--plugins", &plugins, "--shard", shard, "--record", path]);
+        }
+        reported(&env, &["merge", "1.difftest", "2.difftest"]).exits(code);
+        for ((name, one), (_, other)) in whole.into_iter().zip(reports(&env)) {
+            let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert!(one == other, "{name} at {level}:\n{}\n---\n{}", shown(&one), shown(&other));
+        }
+    }
+}
+
+#[test]
+fn a_merged_run_is_the_latest_where_its_shards_ran_too() {
+    let env = TestEnv::new();
+    for shard in ["1/2", "2/2"] {
+        env.run_suite(SUITE, &["--shard", shard, "--record", &format!("{}.difftest", &shard[..1])]).exits(0);
+    }
+    let latest = |env: &TestEnv| -> serde_json::Value {
+        serde_json::from_str(&env.run(["report", "latest", "--output", "-"]).exits(0).stdout).unwrap()
+    };
+    let last_shard = latest(&env);
+    env.run(["merge", "1.difftest", "2.difftest"]).exits(1);
+    let merged = latest(&env);
+    let cases = |results: &serde_json::Value| results.pointer("/suites/0/cases").unwrap().as_array().unwrap().len();
+    assert!(cases(&last_shard) < 13, "{last_shard:#}");
+    assert_eq!(cases(&merged), 13, "{merged:#}");
+    assert!(merged["started"].as_str() <= last_shard["started"].as_str(), "it began when its first shard did");
+    // Again: another name, and the same in all that it reports.
+    reported(&env, &["merge", "1.difftest", "2.difftest"]).exits(1);
+    let once = reports(&env);
+    reported(&env, &["merge", "2.difftest", "1.difftest"]).exits(1);
+    assert_eq!(once, reports(&env));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shard_that_was_interrupted_is_as_good_as_missing() {
+    use std::io::{BufRead as _, BufReader};
+    let env = TestEnv::new();
+    let seeds: Vec<String> = (0..60).map(|seed| seed.to_string()).collect();
+    env.write("suites/suite.toml", SUITE.replace("seeds = [42, 7, 1]", &format!("seeds = [{}]", seeds.join(", "))));
+    let command = |shard: &str| {
+        let mut command = env.command();
+        let record = format!("{}.difftest", &shard[..1]);
+        command.args(["run", "suite", "-v", "--shard", shard, "--record", &record, "--plugins", &plugins()]);
+        command
+    };
+    let mut child = command("1/2").stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert_eq!(lines.by_ref().filter(|line| line.contains(",seed=")).take(3).count(), 3);
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let _rest = lines.count();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(command("2/2").output().unwrap().status.success());
+    env.run(["merge", "1.difftest", "2.difftest", "--junit", "m.xml"])
+        .exits(2)
+        .says(&["shard 1 (1.difftest) was interrupted: run it again", "--shard 1/2"]);
+    let xml = std::fs::read_to_string(env.path("m.xml")).unwrap();
+    assert!(xml.contains("was interrupted") && xml.contains("errors=\"1\""), "{xml}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_shard_that_is_killed_leaves_no_recording() {

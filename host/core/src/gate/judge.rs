@@ -103,7 +103,7 @@ pub fn judge_suite(tests: &[TestScores<'_>], against: &Against<'_>) -> Vec<Judge
         judged.gates.iter_mut().for_each(|gate| pairs::enough(gate, test));
     }
     for test in &mut judged {
-        test.verdict = verdict(&test.gates);
+        test.verdict = verdict_of(&test.gates);
     }
     judged
 }
@@ -122,7 +122,9 @@ pub fn judge(gates: &[Gate], scores: impl Fn(&str) -> Vec<Option<f64>>) -> (Verd
     judged.pop().map(|test| (test.verdict, test.gates)).unwrap_or((Verdict::Error, Vec::new()))
 }
 
-fn verdict(gates: &[GateResult]) -> Verdict {
+/// What a test comes to by its gates, as [`judge_suite`] says.
+#[must_use]
+pub fn verdict_of(gates: &[GateResult]) -> Verdict {
     let decisions: Option<Vec<Decision>> = gates.iter().map(GateResult::decision).collect();
     match decisions {
         None => Verdict::Error,

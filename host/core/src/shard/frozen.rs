@@ -60,6 +60,9 @@ pub struct FrozenTest {
     /// Whether all of its cases must be in one shard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// Whether each of its images is compared with a baseline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub visual: bool,
     /// Its metrics with their config.
     pub metrics: Vec<(String, Value)>,
     /// What its scores must satisfy.
@@ -129,6 +132,9 @@ impl Frozen {
                 field(b"test");
                 field(test.name.as_bytes());
                 field(&[u8::from(test.whole)]);
+                if test.visual {
+                    field(b"visual");
+                }
                 // Neither can fail: plain data, and no map with keys that are no strings.
                 field(&serde_json::to_vec(&test.metrics).unwrap_or_default());
                 field(&serde_json::to_vec(&test.gates).unwrap_or_default());
@@ -182,7 +188,7 @@ fn difference(then: &FrozenSuite, now: &FrozenSuite) -> Option<String> {
         return Some(format!("the suite `{suite}` has other tests"));
     }
     then.tests.iter().zip(&now.tests).find_map(|(then, now)| {
-        if (then.whole, &then.metrics, &then.gates) != (now.whole, &now.metrics, &now.gates) {
+        if (then.whole, then.visual, &then.metrics, &then.gates) != (now.whole, now.visual, &now.metrics, &now.gates) {
             return Some(format!("the test `{suite}::{}` has other metrics or gates", then.name));
         }
         if then.cases.len() != now.cases.len() {
@@ -203,6 +209,7 @@ fn suite(&(plan, digest): &Plan<'_>) -> FrozenSuite {
             whole: test.visual.is_some()
                 || test.controls
                 || test.metrics.iter().any(|(_, info)| info.kind == MetricKind::Set),
+            visual: test.visual.is_some(),
             metrics: test.metrics.iter().map(|(wanted, _)| (wanted.name.clone(), wanted.config.clone())).collect(),
             gates: test.gates.clone(),
             cases: Vec::new(),

@@ -35,6 +35,7 @@ fn frozen(strategy: Strategy, suites: &[Vec<(bool, Vec<f64>)>]) -> Frozen {
             .iter()
             .enumerate()
             .map(|(t, (whole, weights))| FrozenTest {
+                visual: false,
                 name: format!("t{t}"),
                 whole: *whole,
                 metrics: Vec::new(),

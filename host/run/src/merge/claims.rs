@@ -7,6 +7,9 @@ use difftest_store::recording::{Manifest, Part};
 
 use super::MergeError;
 
+/// What a manifest says of a shard that did not end.
+const INTERRUPTED: &str = "interrupted";
+
 /// A recording and what it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -20,7 +23,8 @@ pub struct Claim {
 /// order, its part and the index of a recording that has it. `expected` is how many shards there are to be.
 ///
 /// # Errors
-/// The first of: nothing, foreign, duplicate, another number than expected, missing. It does not depend on the order of `claims`.
+/// The first of: nothing, foreign, duplicate, another number than expected, missing, interrupted. A shard that was interrupted and run
+/// again is there once: as it ended. It does not depend on the order of `claims`.
 pub fn check(claims: &[Claim], expected: Option<u32>) -> Result<Vec<(Part, usize)>, MergeError> {
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by(|&a, &b| claims[a].path.cmp(&claims[b].path));
@@ -41,12 +45,14 @@ pub fn check(claims: &[Claim], expected: Option<u32>) -> Result<Vec<(Part, usize
     for index in order {
         for part in &claims[index].manifest.parts {
             match parts.get(&part.shard) {
-                Some((known, other)) if known != part => {
+                // A shard that was interrupted, and run again.
+                Some((known, _)) if known != part && part.conclusion == INTERRUPTED => {}
+                Some((known, other)) if known != part && known.conclusion != INTERRUPTED => {
                     let path = |index: usize| claims[index].path.clone();
                     return Err(MergeError::Duplicate { shard: part.shard, one: path(*other), other: path(index) });
                 }
-                Some(_) => {}
-                None => drop(parts.insert(part.shard, (part.clone(), index))),
+                Some((known, _)) if known == part => {}
+                _ => drop(parts.insert(part.shard, (part.clone(), index))),
             }
         }
     }
@@ -57,6 +63,12 @@ pub fn check(claims: &[Claim], expected: Option<u32>) -> Result<Vec<(Part, usize
     let missing: Vec<u32> = (1..=of).filter(|shard| !parts.contains_key(shard)).collect();
     if !missing.is_empty() {
         return Err(MergeError::Missing { shards: missing, of });
+    }
+    let interrupted = parts.values().filter(|(part, _)| part.conclusion == INTERRUPTED);
+    let interrupted: Vec<_> =
+        interrupted.map(|(part, index)| (part.shard, Some(claims[*index].path.clone()))).collect();
+    if !interrupted.is_empty() {
+        return Err(MergeError::Interrupted { shards: interrupted, of });
     }
     Ok(parts.into_values().collect())
 }

@@ -26,6 +26,14 @@ pub enum MergeError {
         /// How many there are.
         of: u32,
     },
+    /// Shards that did not end: as good as missing.
+    #[error("{}: run {} again", interrupted(shards), if shards.len() == 1 { "it" } else { "them" })]
+    Interrupted {
+        /// Their numbers, and where they were recorded, as far as that is known.
+        shards: Vec<(u32, Option<PathBuf>)>,
+        /// How many shards there are.
+        of: u32,
+    },
     /// Another number of shards than was expected.
     #[error("the plan was divided into {of} shards, and {expected} were expected")]
     Expected {
@@ -54,7 +62,7 @@ pub enum MergeError {
         /// What differs.
         what: String,
     },
-    /// A stream that does not fit its plan.
+    /// A stream that does not fit its plan, or does not come to what it says it came to.
     #[error("shard {shard} does not fit its plan: {what}")]
     Misfit {
         /// Which.
@@ -72,6 +80,7 @@ impl MergeError {
             Self::Nothing => "no-recordings",
             Self::Foreign { .. } => "shards-foreign",
             Self::Missing { .. } | Self::Expected { .. } => "shards-missing",
+            Self::Interrupted { .. } => "shards-interrupted",
             Self::Duplicate { .. } => "shards-duplicate",
             Self::Mixed { .. } => "shards-mixed",
             Self::Misfit { .. } => "shards-misfit",
@@ -91,14 +100,27 @@ impl MergeError {
                 let first = shards.first().copied().unwrap_or(1);
                 format!("run what is missing (`difftest run --shard {first}/{of} ...`) and merge again; what is there stays good")
             }
+            Self::Interrupted { of, shards } => {
+                let first = shards.first().map_or(1, |(shard, _)| *shard);
+                format!("`difftest run --shard {first}/{of} ...` goes on from what is finished; then merge again")
+            }
             Self::Expected { of, expected } => {
                 format!("run every shard with `--shard I/{expected}`, or merge with `--expect-shards {of}`")
             }
             Self::Duplicate { .. } => "a shard was run twice: leave one of the two out".into(),
             Self::Mixed { .. } => "run all shards with the same model, plugins, versions and kind of device".into(),
-            Self::Misfit { .. } => "run this shard again with this version of difftest".into(),
+            Self::Misfit { .. } => "the recording was changed, or another version of difftest wrote it: run this shard again with this version of difftest".into(),
         }
     }
+}
+
+/// `shard 2 (2.difftest) was interrupted`.
+fn interrupted(shards: &[(u32, Option<PathBuf>)]) -> String {
+    let one = |(shard, path): &(u32, Option<PathBuf>)| match path {
+        Some(path) => format!("shard {shard} ({}) was interrupted", path.display()),
+        None => format!("shard {shard} was interrupted"),
+    };
+    shards.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn count(shards: usize) -> String {

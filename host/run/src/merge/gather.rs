@@ -1,6 +1,6 @@
 //! The events of all shards, each at its place in the plan.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use difftest_core::event::{CaseInfo, Conclusion, ErrorInfo, Event, TestInfo, Verdict};
 use difftest_core::gate::GateResult;
@@ -15,8 +15,7 @@ pub(super) struct Gathered {
     pub(super) started: Vec<(u32, Event)>,
     /// In the order of the plan.
     pub(super) suites: Vec<Suite>,
-    /// The worst of how they ended.
-    pub(super) interrupted: bool,
+    /// Whether one ended with an error.
     pub(super) failed_early: bool,
     /// Wall time of the longest.
     pub(super) seconds: f64,
@@ -39,7 +38,18 @@ pub(super) struct Test {
     /// Those of cases have their index in the plan.
     pub(super) errors: Vec<ErrorInfo>,
     /// What the shard that has all of it says.
-    pub(super) judged: Option<(Verdict, Vec<GateResult>)>,
+    pub(super) judged: Option<Judgement>,
+    /// The shards that have something of it.
+    shards: BTreeSet<u32>,
+    /// Those that said how it ended.
+    ended: BTreeSet<u32>,
+}
+
+/// What a shard says of a test.
+pub(super) struct Judgement {
+    pub(super) shard: u32,
+    pub(super) verdict: Verdict,
+    pub(super) gates: Vec<GateResult>,
 }
 
 #[derive(Default)]
@@ -70,13 +80,7 @@ pub(super) fn gather(plan: &Frozen, of: u32, streams: &[&Stream]) -> Result<Gath
         let cases = suite.cases().map(|_| Case::default()).collect();
         Suite { tests: suite.tests.iter().map(|_| Test::default()).collect(), cases, ..Suite::default() }
     });
-    let mut gathered = Gathered {
-        started: Vec::new(),
-        suites: suites.collect(),
-        interrupted: false,
-        failed_early: false,
-        seconds: 0.0,
-    };
+    let mut gathered = Gathered { started: Vec::new(), suites: suites.collect(), failed_early: false, seconds: 0.0 };
     let split = plan.split(of);
     let places: Vec<HashMap<&str, usize>> = plan
         .suites
@@ -85,7 +89,7 @@ pub(super) fn gather(plan: &Frozen, of: u32, streams: &[&Stream]) -> Result<Gath
         .collect();
     for stream in streams {
         let shard = stream.part.shard;
-        let reader = Reader { plan, shard, split: &split, places: &places, current: None };
+        let reader = Reader { plan, of, shard, split: &split, places: &places, current: None };
         reader.read(&stream.events, &mut gathered)?;
     }
     Ok(gathered)
@@ -93,6 +97,7 @@ pub(super) fn gather(plan: &Frozen, of: u32, streams: &[&Stream]) -> Result<Gath
 
 struct Reader<'p> {
     plan: &'p Frozen,
+    of: u32,
     shard: u32,
     split: &'p [Vec<u32>],
     places: &'p [HashMap<&'p str, usize>],
@@ -123,7 +128,9 @@ impl Reader<'_> {
                 other => self.place(other, gathered)?,
             }
         }
-        gathered.interrupted |= matches!(ended, None | Some(Conclusion::Interrupted));
+        if matches!(ended, None | Some(Conclusion::Interrupted)) {
+            return Err(MergeError::Interrupted { shards: vec![(self.shard, None)], of: self.of });
+        }
         gathered.failed_early |= ended == Some(Conclusion::Error);
         if matches!(ended, Some(Conclusion::Passed | Conclusion::Failed)) {
             self.complete(gathered)?;
@@ -131,7 +138,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A shard that ended in good order told of all of its cases.
+    /// A shard that ended in good order told of all of its cases, and how each of its tests ended.
     fn complete(&self, gathered: &Gathered) -> Result<(), MergeError> {
         for ((suite, shards), frozen) in gathered.suites.iter().zip(self.split).zip(&self.plan.suites) {
             let mut cases = suite.cases.iter().zip(shards).zip(frozen.cases());
@@ -139,6 +146,11 @@ impl Reader<'_> {
                 cases.find(|((case, shard), _)| **shard == self.shard && case.info.is_none() && suite.error.is_none())
             {
                 return Err(self.misfit(format!("it says nothing of its case {}", missing.id)));
+            }
+            let mut tests = suite.tests.iter().zip(&frozen.tests);
+            let untold = tests.find(|(test, _)| test.shards.contains(&self.shard) && !test.ended.contains(&self.shard));
+            if let Some((_, test)) = untold.filter(|_| suite.error.is_none()) {
+                return Err(self.misfit(format!("it does not say how its test `{}::{}` ended", frozen.name, test.name)));
             }
         }
         Ok(())
@@ -164,7 +176,8 @@ impl Reader<'_> {
         for info in tests {
             let at = frozen.tests.iter().position(|test| test.name == info.name);
             let at = at.ok_or_else(|| self.misfit(format!("it has a test `{name}::{}` of its own", info.name)))?;
-            if info.metrics.len() != frozen.tests[at].metrics.len() {
+            let names = || info.metrics.iter().map(|metric| &metric.name);
+            if names().ne(frozen.tests[at].metrics.iter().map(|(name, _)| name)) {
                 return Err(self.misfit(format!("its test `{name}::{}` has other metrics", info.name)));
             }
             match &suite.tests[at].info {
@@ -173,6 +186,7 @@ impl Reader<'_> {
                 }
                 None => suite.tests[at].info = Some(info.clone()),
             }
+            suite.tests[at].shards.insert(self.shard);
             current.tests.push(at);
         }
         for info in cases {
@@ -196,6 +210,26 @@ impl Reader<'_> {
         suite.heads.push(head);
         self.current = Some(current);
         Ok(())
+    }
+
+    /// The test of a case, both by their place in the plan.
+    fn test_of(&self, current: &Current, case: usize) -> usize {
+        let tests = &self.plan.suites[current.suite].tests;
+        let mut end = 0;
+        tests
+            .iter()
+            .take_while(|test| {
+                end += test.cases.len();
+                end <= case
+            })
+            .count()
+    }
+
+    /// Refuses a score of a metric that the test has not.
+    fn has_metric(&self, current: &Current, test: usize, metric: usize) -> Result<(), MergeError> {
+        let test = self.plan.suites[current.suite].tests.get(test);
+        let there = test.is_some_and(|test| metric < test.metrics.len());
+        if there { Ok(()) } else { Err(self.misfit("it has a score of a metric that its test has not")) }
     }
 
     /// An event of a case or a test of the current suite.
@@ -225,10 +259,12 @@ impl Reader<'_> {
             }
             Event::Scored { case, metric, .. } => {
                 *case = case_at(*case)?;
+                self.has_metric(current, self.test_of(current, *case), *metric)?;
                 suite.cases[*case].scored.insert(*metric, event.clone()).is_some()
             }
             Event::SetScored { test, metric, .. } => {
                 *test = test_at(*test)?;
+                self.has_metric(current, *test, *metric)?;
                 suite.tests[*test].sets.insert(*metric, event.clone()).is_some()
             }
             Event::Log { case: Some(case), .. } => {
@@ -245,8 +281,10 @@ impl Reader<'_> {
             Event::TestFinished { test, verdict, gates, errors } => {
                 let test = &mut suite.tests[test_at(*test)?];
                 if test.info.as_ref().is_some_and(|info| info.split_of.is_none()) {
-                    test.judged = Some((*verdict, std::mem::take(gates)));
+                    test.judged =
+                        Some(Judgement { shard: self.shard, verdict: *verdict, gates: std::mem::take(gates) });
                 }
+                let twice = !test.ended.insert(self.shard);
                 for error in errors {
                     if let Some(case) = &mut error.case {
                         *case = case_at(*case)?;
@@ -257,7 +295,7 @@ impl Reader<'_> {
                         test.errors.push(error.clone());
                     }
                 }
-                false
+                twice
             }
             _ => false,
         };

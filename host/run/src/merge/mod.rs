@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! recordings -> claims: is it one plan, is every shard there once? -> gather: every event at its place in the plan
-//!            -> replay: one stream in the order of the plan, every split test judged over all of its scores
+//!            -> replay: one stream in the order of the plan, every test judged over all of its scores
+//!            -> verify: is that what the shards say that had a test whole?
 //! ```
 //!
-//! The result depends on the set of shards alone: not on the order in which they are named, not on how often one is, and not on
-//! whether some were combined before. Nothing is generated or scored, so neither a model nor a plugin is needed. Judging is what a run does:
-//! [`difftest_core::gate::judge_suite`] over the gates of the frozen plan. A test that one shard had whole was judged there.
+//! But for the run's name, the result depends on the set of shards alone: not on the order in which they are named, not on how often one
+//! is, and not on whether some were combined before. Nothing is generated or scored, so neither a model nor a plugin is needed. Judging is what a run does:
+//! [`difftest_core::gate::judge_suite`] over the gates of the frozen plan. Of a shard's own verdicts only those
+//! of gates on a baseline are needed; all others have to be what follows from its scores.
 //!
 //! | file | holds |
 //! |---|---|
@@ -15,7 +17,9 @@
 //! | `claims.rs` | whether recordings belong together, as far as their manifests tell |
 //! | `gather.rs` | the events of all shards by suite, test and case of the plan |
 //! | `heads.rs` | what shards say of the same suite: where it may differ, and where not |
+//! | `told.rs` | a test as the shards together tell of it |
 //! | `replay.rs` | the merged stream |
+//! | `verify.rs` | what shards say of their tests, held against their images and scores |
 //! | `error.rs` | why shards cannot be merged |
 
 mod claims;
@@ -25,9 +29,12 @@ mod heads;
 mod replay;
 #[cfg(test)]
 mod tests;
+mod told;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
+use difftest_core::digest::Digest;
 use difftest_core::event::{Conclusion, Event};
 use difftest_core::shard::Frozen;
 use difftest_store::recording::Part;
@@ -53,6 +60,10 @@ pub struct Image {
     pub object: PathBuf,
     /// The file that the merged events name.
     pub to: PathBuf,
+    /// Digest of its pixels, where the events say what they are.
+    pub digest: Option<Digest>,
+    /// The case it is of; for messages.
+    pub case: String,
 }
 
 /// The run that the shards are together.
@@ -66,33 +77,22 @@ pub struct Merged {
     pub images: Vec<Image>,
 }
 
-/// The name of the merged run, and when it began: as the first of its shards did, and named after all of them, so that the same
-/// shards give the same name and others another.
+/// When the run of all of `streams` began: as the first of its shards did.
 #[must_use]
-pub fn name(streams: &[Stream]) -> (String, String) {
-    let mut parts: Vec<&Part> = streams.iter().map(|stream| &stream.part).collect();
-    parts.sort();
-    parts.dedup();
-    let first = parts.iter().min_by_key(|part| (&part.started, &part.run));
-    let (run, started) = first.map(|part| (part.run.clone(), part.started.clone())).unwrap_or_default();
-    let mut hasher = blake3::Hasher::new_derive_key("difftest 1 merge");
-    for part in &parts {
-        hasher.update(part.events.as_bytes());
-    }
-    // `20261121-093000-4f1c2a`: the time stays, the rest tells runs apart.
-    let time = run.rsplit_once('-').map_or(run.as_str(), |(time, _)| time);
-    let safe: String = time.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    (format!("{safe}-{}", &hasher.finalize().to_hex()[..6]), started)
+pub fn started(streams: &[Stream]) -> String {
+    streams.iter().map(|stream| &stream.part.started).min().cloned().unwrap_or_default()
 }
 
-/// Merges the streams of all shards of `plan`, divided into `of`. Images are to lie in `folder`, where a run would keep them.
+/// Merges the streams of all shards of `plan`, divided into `of`, to a run called `name`. Images are to lie in `folder`, where a run would
+/// keep them.
 ///
 /// # Errors
-/// [`MergeError`] when a stream is not of this plan, or two were made with other models, metrics or in other environments.
-pub fn merge(plan: &Frozen, of: u32, streams: &[Stream], folder: &Path) -> Result<Merged, MergeError> {
+/// [`MergeError`] when a stream is not of this plan, did not end, or does not come to what it says; or two were made with other models,
+/// metrics or in other environments.
+pub fn merge(plan: &Frozen, of: u32, streams: &[Stream], name: &str, folder: &Path) -> Result<Merged, MergeError> {
     let mut ordered: Vec<&Stream> = streams.iter().collect();
     ordered.sort_by(|a, b| a.part.cmp(&b.part));
     ordered.dedup_by(|a, b| a.part == b.part);
     let gathered = gather::gather(plan, of, &ordered)?;
-    replay::replay(plan, gathered, name(streams), folder)
+    replay::replay(plan, gathered, (name.to_owned(), started(streams)), folder)
 }

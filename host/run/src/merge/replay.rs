@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use difftest_core::event::{self, CaseInfo, ErrorInfo, Event, Outcome, TestInfo, Verdict};
-use difftest_core::gate::{Against, CaseOf, Judged, MetricScores, OnInconclusive, TestScores, judge_suite};
-use difftest_core::metric::{MetricKind, metric_key};
-use difftest_core::shard::{Frozen, FrozenSuite, FrozenTest};
-use difftest_core::visual::Standing;
+use difftest_core::digest::Digest;
+use difftest_core::event::{self, CaseInfo, ErrorInfo, Event, Outcome, Verdict};
+use difftest_core::gate::{Against, Judged, OnInconclusive, TestScores, judge_suite};
+use difftest_core::shard::{Frozen, FrozenSuite};
 use difftest_store::run_folder;
 
-use super::gather::{Case, Gathered, Suite, Test};
-use super::{Image, MergeError, Merged, heads};
+use super::gather::{Case, Gathered, Suite};
+use super::told::{self, Told};
+use super::{Image, MergeError, Merged, heads, verify};
 use crate::conduct;
 
 pub(super) fn replay(
@@ -21,15 +21,15 @@ pub(super) fn replay(
     folder: &Path,
 ) -> Result<Merged, MergeError> {
     let mut replay = Replay { folder, events: Vec::new(), images: Vec::new(), worst: None };
-    let Gathered { started: starts, suites, interrupted, failed_early, seconds } = gathered;
+    let Gathered { started: starts, suites, failed_early, seconds } = gathered;
     replay.events.push(beginning(plan, &starts, run, started, folder)?);
     for (frozen, suite) in plan.suites.iter().zip(suites) {
-        replay.suite(frozen, suite);
+        replay.suite(frozen, suite)?;
     }
     if failed_early {
         replay.worst = replay.worst.max(Some(Verdict::Error));
     }
-    let conclusion = conduct::conclusion(replay.worst, interrupted, plan.suites.is_empty());
+    let conclusion = conduct::conclusion(replay.worst, false, plan.suites.is_empty());
     replay.events.push(Event::RunFinished { conclusion, seconds });
     Ok(Merged { events: replay.events, conclusion, images: replay.images })
 }
@@ -81,25 +81,16 @@ struct Replay<'f> {
     worst: Option<Verdict>,
 }
 
-/// A test of which a shard has told, with its cases.
-struct Told<'s> {
-    frozen: &'s FrozenTest,
-    info: TestInfo,
-    test: &'s Test,
-    /// With their index in the merged suite.
-    cases: Vec<(usize, &'s Case, &'s CaseInfo)>,
-}
-
 impl Replay<'_> {
-    fn suite(&mut self, frozen: &FrozenSuite, suite: Suite) {
+    fn suite(&mut self, frozen: &FrozenSuite, suite: Suite) -> Result<(), MergeError> {
         let (Some(head), Some(generator)) = (suite.heads.first(), heads::generator(&suite.heads)) else {
             // No shard could start it; one that had nothing of it says nothing.
             let error = suite.error.unwrap_or_else(|| not_told(&frozen.name));
             self.worst = Some(Verdict::Error);
             self.events.push(Event::SuiteError { suite: frozen.name.clone(), error });
-            return;
+            return Ok(());
         };
-        let (told, indices) = told(frozen, &suite);
+        let (told, indices) = told::told(frozen, &suite);
         let policy = head.inconclusive;
         self.events.push(Event::SuiteStarted {
             suite: frozen.name.clone(),
@@ -134,12 +125,13 @@ impl Replay<'_> {
                 self.events.push(event);
             }
         }
-        self.judge(&told, &indices, &head.environment, policy);
+        self.judge(frozen, &told, &indices, &head.environment, policy)?;
         self.events.push(Event::SuiteFinished { suite: frozen.name.clone() });
         if let Some(error) = suite.error {
             self.worst = Some(Verdict::Error);
             self.events.push(Event::SuiteError { suite: frozen.name.clone(), error });
         }
+        Ok(())
     }
 
     fn case(&mut self, suite: &str, index: usize, case: &Case, info: &CaseInfo) {
@@ -149,10 +141,10 @@ impl Replay<'_> {
         let name = info.id.split_once("::").map_or(info.id.as_str(), |(_, name)| name);
         let place = |what: &str| run_folder::image_path(self.folder, suite, index, &format!("{name}{what}"));
         let mut images = Vec::new();
-        let mut move_to = |path: &mut PathBuf, what: &str| {
+        let mut move_to = |path: &mut PathBuf, what: &str, digest: Option<Digest>| {
             let to = place(what).with_extension(path.extension().unwrap_or_default());
             let object = std::mem::replace(path, to.clone());
-            images.push(Image { shard: case.shard, object, to });
+            images.push(Image { shard: case.shard, object, to, digest, case: info.id.clone() });
         };
         let mut rest: Vec<Event> = case.logs.clone();
         rest.extend(case.generated.iter().chain(&case.compared).chain(case.scored.values()).cloned());
@@ -161,16 +153,18 @@ impl Replay<'_> {
                 Event::Generated { case, outcome, .. } => {
                     *case = index;
                     if let Outcome::Ok(image) = outcome {
-                        move_to(&mut image.path, "");
+                        move_to(&mut image.path, "", Some(image.digest));
                     }
                 }
                 Event::Compared { case, outcome, .. } => {
                     *case = index;
                     if let Outcome::Ok(comparison) = outcome {
-                        let expected = comparison.expected.iter_mut().map(|expected| (&mut expected.path, "-expected"));
+                        if let Some(expected) = &mut comparison.expected {
+                            move_to(&mut expected.path, "-expected", Some(expected.digest));
+                        }
                         let diff = comparison.diff.iter_mut().map(|path| (path, "-diff"));
                         let heatmap = comparison.heatmap.iter_mut().map(|path| (path, "-heatmap"));
-                        expected.chain(diff).chain(heatmap).for_each(|(path, what)| move_to(path, what));
+                        diff.chain(heatmap).for_each(|(path, what)| move_to(path, what, None));
                     }
                 }
                 Event::Scored { case, .. } | Event::Log { case: Some(case), .. } => *case = index,
@@ -184,116 +178,44 @@ impl Replay<'_> {
         }
     }
 
-    /// A test that one shard had whole was judged there. The others as a run does: those with a statistical gate together, the rest each by
-    /// itself; what was cut short is not judged.
-    fn judge(&mut self, told: &[Told<'_>], indices: &[Option<usize>], environment: &str, policy: OnInconclusive) {
+    /// Judges all tests as a run does: those with a statistical gate together, the rest each by itself. What was cut short is not judged, and
+    /// what a shard says that had a whole test has to be the same.
+    fn judge(
+        &mut self,
+        suite: &FrozenSuite,
+        told: &[Told<'_>],
+        indices: &[Option<usize>],
+        environment: &str,
+        policy: OnInconclusive,
+    ) -> Result<(), MergeError> {
         let against = Against { baseline: None, environment };
-        let together: Vec<usize> = (0..told.len())
-            .filter(|&test| told[test].test.judged.is_none() && told[test].is_statistical() && !told[test].is_cut())
-            .collect();
+        let together: Vec<usize> =
+            (0..told.len()).filter(|&test| told[test].is_statistical() && told[test].is_complete()).collect();
         let scores: Vec<TestScores<'_>> = together.iter().map(|&test| told[test].scores()).collect();
         let mut judged: BTreeMap<usize, Judged> = together.into_iter().zip(judge_suite(&scores, &against)).collect();
+        // Holm's correction is over the gates on a baseline too, and those only a shard could judge.
+        let correction = !suite.tests.iter().flat_map(|test| &test.gates).any(|gate| gate.check.needs_baseline());
         for (index, test) in told.iter().enumerate() {
-            let own = test.test.judged.clone();
-            let is_own = own.is_some();
-            let own = own.map(|(verdict, gates)| Judged { verdict, gates, errors: Vec::new() });
-            let judged =
-                own.or_else(|| judged.remove(&index)).or_else(|| judge_suite(&[test.scores()], &against).pop());
-            let Some(Judged { verdict, gates, errors: of_gates }) = judged else { continue };
+            let own = judged.remove(&index).or_else(|| judge_suite(&[test.scores()], &against).pop());
+            let Some(own) = own else { continue };
+            verify::complete(&suite.name, test)?;
+            let Judged { verdict, gates, errors: of_gates } = match &test.test.judged {
+                Some(said) => verify::agreed(&suite.name, test, said, own, correction)?,
+                None => own,
+            };
             let mut errors = test.test.errors.clone();
             for error in &mut errors {
                 error.case = error.case.and_then(|case| indices.get(case).copied().flatten());
             }
-            // A shard that had the whole test has told these already.
             errors.extend(of_gates.into_iter().filter(|error| !test.test.errors.contains(error)));
-            let verdict = if !errors.is_empty() {
-                Verdict::Error
-            } else if !is_own && test.is_cut() {
-                Verdict::NotRun
-            } else if !is_own && test.is_pending() && matches!(verdict, Verdict::Pass | Verdict::Inconclusive) {
-                Verdict::Fail
-            } else {
-                verdict
-            };
+            let verdict = test.verdict(verdict, !errors.is_empty());
+            if let Some(said) = &test.test.judged {
+                verify::verdict(&suite.name, test, said, verdict)?;
+            }
             self.worst = self.worst.max(Some(policy.counted(verdict)));
             self.events.push(Event::TestFinished { test: index, verdict, gates, errors });
         }
-    }
-}
-
-/// The tests of which a shard has told, and for each case of the plan its index among theirs. What only a shard knows that could not
-/// start the suite is not there: then the suite has an error that says why.
-fn told<'s>(frozen: &'s FrozenSuite, suite: &'s Suite) -> (Vec<Told<'s>>, Vec<Option<usize>>) {
-    let mut all = Vec::new();
-    let mut indices = vec![None; suite.cases.len()];
-    let (mut next, mut first) = (0, 0);
-    for (frozen, test) in frozen.tests.iter().zip(&suite.tests) {
-        let range = first..first + frozen.cases.len();
-        first = range.end;
-        let Some(info) = &test.info else { continue };
-        let mut cases = Vec::new();
-        for at in range {
-            if let Some(info) = &suite.cases[at].info {
-                indices[at] = Some(next);
-                cases.push((next, &suite.cases[at], info));
-                next += 1;
-            }
-        }
-        let planned = frozen.cases.len();
-        let split_of = (cases.len() < planned).then_some(planned);
-        let info = TestInfo { cases: cases.len(), split_of, ..info.clone() };
-        all.push(Told { frozen, info, test, cases });
-    }
-    (all, indices)
-}
-
-impl<'s> Told<'s> {
-    fn is_statistical(&self) -> bool {
-        self.frozen.gates.iter().any(|gate| gate.check.is_statistical())
-    }
-
-    /// Whether an image is not as its baseline.
-    fn is_pending(&self) -> bool {
-        self.cases.iter().any(|(_, case, _)| match &case.compared {
-            Some(Event::Compared { outcome: Outcome::Ok(comparison), .. }) => comparison.standing != Standing::Same,
-            _ => false,
-        })
-    }
-
-    /// Whether something of it was not done.
-    fn is_cut(&self) -> bool {
-        let metrics = self.info.metrics.iter().enumerate();
-        let mut sets = metrics.filter(|(_, info)| info.kind == MetricKind::Set);
-        self.cases.len() < self.frozen.cases.len()
-            || self.cases.iter().any(|(_, case, _)| !case.finished)
-            || sets.any(|(index, _)| !self.test.sets.contains_key(&index))
-    }
-
-    fn scores(&'s self) -> TestScores<'s> {
-        let finished: Vec<_> = self.cases.iter().filter(|(_, case, _)| case.finished).collect();
-        let value = |event: Option<&Event>| match event {
-            Some(
-                Event::Scored { outcome: Outcome::Ok(score), .. }
-                | Event::SetScored { outcome: Outcome::Ok(score), .. },
-            ) => Some(score.value),
-            _ => None,
-        };
-        let named = self.frozen.metrics.iter().zip(&self.info.metrics).enumerate();
-        let metrics = named.filter_map(|(index, ((name, config), info))| {
-            self.frozen.gates.iter().find(|gate| gate.metric == *name)?;
-            let values = match info.kind {
-                MetricKind::Set => vec![value(self.test.sets.get(&index))],
-                MetricKind::Image | MetricKind::Pair => {
-                    finished.iter().map(|(_, case, _)| value(case.scored.get(&index))).collect()
-                }
-            };
-            Some((name.as_str(), MetricScores { values, key: metric_key(info, config) }))
-        });
-        TestScores {
-            gates: &self.frozen.gates,
-            metrics: metrics.collect(),
-            cases: finished.iter().map(|(.., info)| CaseOf { id: &info.id, prompt: &info.prompt.id }).collect(),
-        }
+        Ok(())
     }
 }
 

@@ -90,15 +90,16 @@ impl Recording {
         Ok(events)
     }
 
-    /// Writes the object of that name, as [`Recording::events`] gives it, to `to`, which must not be there.
+    /// Writes the object of that name, as [`Recording::events`] gives it, to `to`, which must not be there. Answers its bytes.
     ///
     /// # Errors
     /// [`RecordingError`] when it is not what was recorded, or cannot be written.
-    pub fn extract(&mut self, object: &Path, to: &Path) -> Result<(), RecordingError> {
+    pub fn extract(&mut self, object: &Path, to: &Path) -> Result<Vec<u8>, RecordingError> {
         let name = object.to_string_lossy();
         let bytes = read(&self.path, &mut self.zip, &name)?;
         let written = File::create_new(to).and_then(|mut file| file.write_all(&bytes));
-        written.map_err(|e| WriteError::new("write", to, e).into())
+        written.map_err(|e| WriteError::new("write", to, e))?;
+        Ok(bytes)
     }
 
     /// Copies streams and objects to another recording, each name once.

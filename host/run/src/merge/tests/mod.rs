@@ -7,7 +7,8 @@ mod simulate;
 use std::path::Path;
 
 use difftest_core::digest::Digest;
-use difftest_core::event::{Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::event::{self, Conclusion, ErrorInfo, Event, Verdict};
+use difftest_core::gate::GateResult;
 use difftest_core::plan::SuitePlan;
 use difftest_core::shard::{Frozen, Strategy as Division};
 use difftest_store::recording::{Manifest, Part};
@@ -39,7 +40,7 @@ fn divisions() -> impl Strategy<Value = Division> {
 }
 
 fn merged(frozen: &Frozen, of: u32, streams: &[Stream]) -> Merged {
-    merge(frozen, of, streams, Path::new("/runs/x")).unwrap()
+    merge(frozen, of, streams, "merged", Path::new("/runs/x")).unwrap()
 }
 
 proptest! {
@@ -58,7 +59,7 @@ proptest! {
 
     #[test]
     fn order_and_repetition_do_not_matter(
-        suites in suites(), fate in fates(true), by in divisions(), of in 1_u32..7, turn in 0_usize..7,
+        suites in suites(), fate in fates(false), by in divisions(), of in 1_u32..7, turn in 0_usize..7,
     ) {
         let (_, frozen, streams) = divided(&suites, &fate, by, of);
         let expected = merged(&frozen, of, &streams);
@@ -67,25 +68,48 @@ proptest! {
         others.rotate_left(turn % streams.len());
         others.push(streams[turn % streams.len()].clone());
         prop_assert_eq!(&merged(&frozen, of, &others), &expected);
-        prop_assert_eq!(name(&others), name(&streams));
+        prop_assert_eq!(started(&others), started(&streams));
     }
 
     #[test]
-    fn what_was_cut_short_stays_so(suites in suites(), fate in fates(true), by in divisions(), of in 1_u32..7) {
+    fn a_shard_that_was_cut_short_is_named(suites in suites(), fate in fates(true), by in divisions(), of in 1_u32..7) {
         let (_, frozen, streams) = divided(&suites, &fate, by, of);
-        let merged = merged(&frozen, of, &streams);
-        let ended = |stream: &Stream| stream.events.iter().any(
+        let cut = |stream: &&Stream| stream.events.iter().any(
             |event| matches!(event, Event::RunFinished { conclusion: Conclusion::Interrupted, .. }));
-        prop_assert_eq!(merged.conclusion == Conclusion::Interrupted, streams.iter().any(ended));
-        // Nothing is judged that was not done, and nothing that was done is lost.
-        let merged = results(&merged.events);
-        let finished = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::CaseFinished { .. })).count();
-        let done: usize = streams.iter().map(|stream| finished(&stream.events)).sum();
-        let cases = merged.suites.iter().flat_map(|suite| &suite.cases);
-        prop_assert_eq!(cases.filter(|case| case.seconds.is_some()).count(), done);
-        for suite in &merged.suites {
-            for test in suite.tests.iter().filter(|test| test.verdict == Verdict::Pass) {
-                prop_assert!(suite.cases_of(test).all(|case| case.image.is_some()));
+        let expected = streams.iter().find(cut).map(|stream| vec![(stream.part.shard, None)]);
+        match merge(&frozen, of, &streams, "merged", Path::new("x")) {
+            Err(MergeError::Interrupted { shards, .. }) => prop_assert_eq!(Some(shards), expected),
+            merged => prop_assert_eq!(merged.map(|_| None), Ok(expected)),
+        }
+    }
+
+    /// Whatever one score of a shard is changed to, the merge does not take over what was said of it before.
+    #[test]
+    fn a_changed_score_is_never_covered_by_an_old_verdict(
+        suites in suites(), fate in fates(false), by in divisions(), of in 1_u32..7,
+        at in any::<prop::sample::Index>(), to in 0.0..1.0_f64,
+    ) {
+        let (_, frozen, mut streams) = divided(&suites, &fate, by, of);
+        let scores = streams.iter_mut().flat_map(|stream| &mut stream.events).filter_map(|event| match event {
+            Event::Scored { metric: 0, outcome: event::Outcome::Ok(score), .. } => Some(score),
+            _ => None,
+        });
+        let mut scores: Vec<_> = scores.collect();
+        prop_assume!(!scores.is_empty());
+        let at = at.index(scores.len());
+        scores[at].value = to;
+        if let Ok(merged) = merge(&frozen, of, &streams, "merged", Path::new("x")) {
+            let results = results(&merged.events);
+            for suite in &results.suites {
+                for test in suite.tests.iter().filter(|test| test.verdict == Verdict::Pass) {
+                    let scores = suite.cases_of(test).flat_map(|case| &case.scores);
+                    let values: Vec<f64> = scores.filter(|s| s.metric == "p/m0").filter_map(|s| s.value).collect();
+                    let mean = values.iter().sum::<f64>() / values.len() as f64;
+                    let plain = test.gates.iter().filter(|gate| gate.result.evidence.is_none());
+                    for gate in plain {
+                        prop_assert!(gate.result.holds && mean > 0.5 - 1e-9);
+                    }
+                }
             }
         }
     }
@@ -103,7 +127,7 @@ fn shards_of_other_makers_are_refused() {
     let refused = |change: fn(&mut Event)| {
         let mut changed = streams.clone();
         changed[1].events.iter_mut().for_each(change);
-        merge(&frozen, 2, &changed, Path::new("x")).unwrap_err().to_string()
+        merge(&frozen, 2, &changed, "merged", Path::new("x")).unwrap_err().to_string()
     };
     let model = refused(|event| {
         if let Event::SuiteStarted { generator, .. } = event {
@@ -140,12 +164,12 @@ fn streams_that_do_not_fit_their_plan_are_refused() {
     let refused = |change: fn(&mut Vec<Event>)| {
         let mut changed = streams.clone();
         change(&mut changed[1].events);
-        merge(&frozen, 2, &changed, Path::new("x")).unwrap_err().to_string()
+        merge(&frozen, 2, &changed, "merged", Path::new("x")).unwrap_err().to_string()
     };
     let first = streams[0].events.clone();
     let mut swapped = streams.clone();
     swapped[1].events = first;
-    let error = merge(&frozen, 2, &swapped, Path::new("x")).unwrap_err().to_string();
+    let error = merge(&frozen, 2, &swapped, "merged", Path::new("x")).unwrap_err().to_string();
     assert!(error.contains("which is not its own"), "{error}");
     assert!(refused(|events| events.push(Event::CaseFinished { case: 0 })).contains("outside of a suite"));
     let beyond = refused(|events| events.insert(2, Event::CaseFinished { case: 99 }));
@@ -162,6 +186,70 @@ fn streams_that_do_not_fit_their_plan_are_refused() {
 }
 
 #[test]
+fn what_a_shard_says_of_its_tests_follows_from_its_scores() {
+    let fate = Fate { errors: vec![(false, false, false)], scores: vec![0.7], cut: Vec::new() };
+    let plan = suite("s", &[(2, 1, true, 0), (2, 1, false, 0)]);
+    let (_, frozen, streams) = divided(&[plan], &fate, Division::Slice, 2);
+    assert_eq!(merged(&frozen, 2, &streams).conclusion, Conclusion::Passed);
+    let refused = |change: &dyn Fn(&mut Vec<Event>)| {
+        let mut changed = streams.clone();
+        change(&mut changed[0].events);
+        merge(&frozen, 2, &changed, "merged", Path::new("x")).unwrap_err().to_string()
+    };
+    let set = refused(&|events| events.retain(|event| !matches!(event, Event::SetScored { .. })));
+    assert_eq!(set, "shard 1 does not fit its plan: its test `s::t0` has no score of `p/m1`");
+    let score = refused(&|events| {
+        let mut scores = events.iter_mut().filter_map(|event| match event {
+            Event::Scored { outcome: event::Outcome::Ok(score), .. } => Some(score),
+            _ => None,
+        });
+        scores.next().unwrap().value = -5.0;
+    });
+    assert!(score.contains("shard 1") && score.contains("the gate of `p/m0` of its test `s::t0`"), "{score}");
+    let of_test = |events: &mut Vec<Event>, change: &dyn Fn(&mut Verdict, &mut Vec<GateResult>)| {
+        for event in events {
+            if let Event::TestFinished { test: 0, verdict, gates, .. } = event {
+                change(verdict, gates);
+            }
+        }
+    };
+    let gate = refused(&|events| of_test(events, &|_, gates| gates[0].holds = false));
+    assert!(gate.contains("0.7 does not hold; from its scores follows: 0.7 holds"), "{gate}");
+    let no_gate = refused(&|events| of_test(events, &|_, gates| gates.clear()));
+    assert!(no_gate.contains("it judged 0 of the 1 gates of its test `s::t0`"), "{no_gate}");
+    let verdict = refused(&|events| of_test(events, &|verdict, _| *verdict = Verdict::Fail));
+    assert!(verdict.contains("`s::t0` came to `fail`; from its images and scores follows `pass`"), "{verdict}");
+    let image = refused(&|events| events.retain(|event| !matches!(event, Event::Generated { case: 1, .. })));
+    assert!(image.contains("its case s::t0[p1,seed=0] has no image"), "{image}");
+    let scoreless = refused(&|events| events.retain(|event| !matches!(event, Event::Scored { case: 1, .. })));
+    assert!(scoreless.contains("its case s::t0[p1,seed=0] has no score of `p/m0`"), "{scoreless}");
+    let silent = refused(&|events| events.retain(|event| !matches!(event, Event::TestFinished { .. })));
+    assert!(silent.contains("it does not say how its test `s::t0` ended"), "{silent}");
+    let foreign = refused(&|events| {
+        for event in events {
+            if let Event::Scored { metric, .. } = event {
+                *metric = 7;
+            }
+        }
+    });
+    assert!(foreign.contains("a metric that its test has not"), "{foreign}");
+}
+
+#[test]
+fn an_error_that_is_not_told_of_its_test_is_found() {
+    let fate = Fate { errors: vec![(true, false, false)], scores: vec![0.7], cut: Vec::new() };
+    let (_, frozen, mut streams) = divided(&[suite("s", &[(2, 1, false, 0)])], &fate, Division::Slice, 1);
+    assert_eq!(merged(&frozen, 1, &streams).conclusion, Conclusion::Error);
+    for event in &mut streams[0].events {
+        if let Event::TestFinished { verdict, errors, .. } = event {
+            (*verdict, *errors) = (Verdict::Pass, Vec::new());
+        }
+    }
+    let error = merge(&frozen, 1, &streams, "merged", Path::new("x")).unwrap_err().to_string();
+    assert!(error.contains("the image of its case s::t0[p0,seed=0] is an error, which is not told"), "{error}");
+}
+
+#[test]
 fn a_suite_that_one_shard_could_not_start_is_an_error_and_the_rest_is_kept() {
     let (frozen, mut streams) = simple();
     let error = ErrorInfo { kind: "model".into(), message: "no such model".into(), hint: None, case: None };
@@ -170,7 +258,7 @@ fn a_suite_that_one_shard_could_not_start_is_an_error_and_the_rest_is_kept() {
         Event::SuiteError { suite: "s".into(), error },
         Event::RunFinished { conclusion: Conclusion::Error, seconds: 0.1 },
     ];
-    let merged = merge(&frozen, 2, &streams, Path::new("x")).unwrap();
+    let merged = merge(&frozen, 2, &streams, "merged", Path::new("x")).unwrap();
     assert_eq!(merged.conclusion, Conclusion::Error);
     let results = results(&merged.events);
     assert_eq!(results.suites[0].error.as_ref().unwrap().message, "no such model");
@@ -185,7 +273,7 @@ fn claim(path: &str, plan: &str, of: u32, parts: &[(u32, &str)]) -> Claim {
         run: String::new(),
         started: String::new(),
         images: 0,
-        conclusion: String::new(),
+        conclusion: if events.starts_with("cut") { "interrupted" } else { "passed" }.into(),
         commit: None,
     };
     let parts = parts.iter().map(part).collect();
@@ -218,5 +306,10 @@ fn claims_are_complete_or_named() {
     let foreign = claim("z", "q", 2, &[(2, "y")]);
     assert!(says(&[a.clone(), foreign], None).unwrap_err().contains("a and z are shards of different plans"));
     let of_three = claim("z", "p", 3, &[(2, "y")]);
-    assert!(says(&[a, of_three], None).unwrap_err().contains("of 2 and of 3 shards"));
+    assert!(says(&[a.clone(), of_three], None).unwrap_err().contains("of 2 and of 3 shards"));
+    let cut = claim("d", "p", 2, &[(2, "cut")]);
+    let said = says(&[a.clone(), cut.clone()], None).unwrap_err();
+    assert_eq!(said, "shard 2 (d) was interrupted: run it again");
+    assert_eq!(says(&[a.clone(), cut.clone(), b.clone()], None), Ok(2), "it was run again");
+    assert_eq!(says(&[a, claim("0", "p", 2, &[(2, "cut too")]), cut, b], None), Ok(2));
 }
