@@ -7,8 +7,9 @@
 //! Numbers are compared with a little room: machines may round a logarithm differently.
 
 use difftest_core::event::{Event, Outcome, Verdict};
-use difftest_core::gate::{Decision, GateResult, Judged, verdict_of};
+use difftest_core::gate::{Decision, GateResult, Judged, TestScores, verdict_of};
 use difftest_core::metric::MetricKind;
+use difftest_core::stats::{ByPrompt, mean};
 use difftest_core::visual::{Comparison, Standing, TierResult};
 use serde_json::Value;
 
@@ -101,7 +102,9 @@ pub(super) fn agreed(
     let mut gates = Vec::with_capacity(own.gates.len());
     for ((gate, said), own) in told.frozen.gates.iter().zip(&said.gates).zip(own.gates) {
         let agrees = if gate.check.needs_baseline() {
-            (&said.metric, said.rule) == (&own.metric, own.rule) && agrees_with_itself(said)
+            (&said.metric, said.rule) == (&own.metric, own.rule)
+                && agrees_with_itself(said)
+                && agrees_with_scores(said, &told.scores())
         } else if gate.check.is_statistical() && !correction {
             agrees_with_itself(said) && alike(&uncorrected(said), &uncorrected(&own))
         } else {
@@ -153,6 +156,18 @@ fn agrees_with_itself(gate: &GateResult) -> bool {
         (None, None) => !gate.holds,
         _ => false,
     }
+}
+
+/// Whether the difference to the baseline is that of the scores to what is said of the baseline. Where some cases are compared with nothing,
+/// the baseline's mean is of the others alone, and nothing can be said.
+fn agrees_with_scores(gate: &GateResult, test: &TestScores<'_>) -> bool {
+    let values = test.metrics.get(gate.metric.as_str()).map(|scores| scores.values.as_slice()).unwrap_or_default();
+    let Some(evidence) = gate.evidence.as_ref().filter(|evidence| evidence.unpaired.is_empty()) else { return true };
+    let (Some(before), Some(values)) = (evidence.baseline, values.iter().copied().collect::<Option<Vec<f64>>>()) else {
+        return false;
+    };
+    let now = mean(&ByPrompt::of(test.cases.iter().map(|case| case.prompt).zip(values)).means());
+    (now - before - evidence.estimate).abs() <= ROUNDING * now.abs().max(before.abs()).max(1.0)
 }
 
 /// A gate without what depends on the other gates of its suite.
