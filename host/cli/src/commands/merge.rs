@@ -152,8 +152,8 @@ fn keep(
     recordings: Vec<Recording>,
     ui: &mut Ui,
 ) -> Result<Exit, CliError> {
-    let mut folder = match &args.artifacts {
-        Some(path) => run_name::elsewhere(RunFolder::create(path)?, name, ui),
+    let folder = match &args.artifacts {
+        Some(path) => RunFolder::create(path)?,
         None => RunFolder::create_default(name)?,
     };
     if let Err(error) = extract(merged.images, parts, recordings) {
@@ -166,6 +166,7 @@ fn keep(
         }
         return Err(error);
     }
+    let mut folder = if args.artifacts.is_some() { run_name::elsewhere(folder, name, ui) } else { folder };
     let mut results = Results::default();
     let mut record = RunRecord::default();
     let mut terminal = Terminal::new(
