@@ -89,7 +89,7 @@ impl Known {
             return Err(CliError::refused(refused.clone()));
         }
         let cases = plans.into_iter().flat_map(|planned| planned.plan.cases);
-        Ok(Self(cases.map(|case| (case.id, case.prompt.text)).collect()))
+        Ok(Self(cases.map(|case| (case.id, case.prompt.text.clone())).collect()))
     }
 
     /// Whether a suite still has a case of a baseline: its id, with the prompt that it had.

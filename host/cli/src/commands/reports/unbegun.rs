@@ -26,6 +26,9 @@ use crate::ui::Ui;
 /// Problems of one suite that are written out; a broken file can have hundreds.
 const SHOWN: usize = 10;
 
+/// Whether a file is a report that difftest wrote.
+type Recognise = fn(&Path) -> bool;
+
 impl Reports {
     /// Does `work`, which writes these reports itself when it has results. Where it ends by an error instead, that error is what the
     /// reports say.
@@ -83,8 +86,8 @@ impl Reports {
     }
 
     /// Every file that was asked for, and how one is known that difftest wrote.
-    fn known(&self) -> Vec<(&Path, fn(&Path) -> bool)> {
-        let mut known: Vec<(&Path, fn(&Path) -> bool)> = Vec::new();
+    fn known(&self) -> Vec<(&Path, Recognise)> {
+        let mut known: Vec<(&Path, Recognise)> = Vec::new();
         known.extend(file(self.output.as_deref()).map(|path| (path, output::holds_results as fn(&Path) -> bool)));
         known.extend(self.html.html.as_deref().map(|path| (path, html::is_page as fn(&Path) -> bool)));
         known.extend(file(self.junit.as_deref()).map(|path| (path, is_junit as fn(&Path) -> bool)));
