@@ -19,19 +19,9 @@ const MOST: usize = 10;
 pub fn annotations(results: &Results) -> String {
     let mut errors = Vec::new();
     if let Some(error) = findings::run(results) {
-        errors.push(format!(
-            "::error title=difftest::{}
-",
-            message(&error.message)
-        ));
+        errors.push(format!("::error title=difftest::{}\n", message(&error.message)));
     }
-    let remote = findings::remote(results).map(|said| {
-        format!(
-            "::warning title=difftest::{}
-",
-            message(&said)
-        )
-    });
+    let remote = findings::remote(results).map(|said| format!("::warning title=difftest::{}\n", message(&said)));
     let mut warnings: Vec<String> = remote.into_iter().collect();
     for suite in &results.suites {
         if let Some(error) = &suite.error {
