@@ -7,6 +7,7 @@ mod authors;
 mod baselines;
 mod checks;
 mod commands;
+mod compared;
 mod compiling;
 mod damage;
 mod decisions;
