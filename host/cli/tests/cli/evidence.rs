@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use difftest_core::digest::Digest;
+use difftest_core::metric::Score;
+use difftest_store::cache::{Cache, Made, Scored};
 use serde_json::{Value, json};
 
 use crate::env::{Finished, TestEnv, component, copy, workspace};
@@ -209,10 +212,20 @@ fn a_forced_run_tells_where_the_same_inputs_gave_something_else() {
     let quiet = run(&env, &["--force"]).exits(0);
     assert_eq!(made(&env), [4, 8]);
     assert!(!quiet.stderr.contains("gave another"), "{}", quiet.stderr);
-    let index = rusqlite::Connection::open(env.path(".difftest/cache/index.db")).unwrap();
-    index.execute("UPDATE score SET score = '{\"value\": 0.125}'", []).unwrap();
-    index.execute("UPDATE generation SET image = ?", [&"ab".repeat(32)]).unwrap();
-    drop(index);
+    // What another day could have made of the same inputs.
+    let cache = Cache::open(&env.path(".difftest")).unwrap();
+    let (images, scores) = cache.look(|look| {
+        let images = look.all_generations().into_iter().map(|key| (key, look.generation(&key).unwrap()));
+        let scores = look.all_scores().into_iter().map(|key| (key, look.score(&key).unwrap()));
+        (images.collect::<Vec<_>>(), scores.collect::<Vec<_>>())
+    });
+    for (key, made) in images {
+        cache.keep_generation(&key, &Made { image: Digest::of(b"another"), ..made });
+    }
+    for (key, Scored { score, seconds, run }) in scores {
+        cache.keep_score(&key, &Scored { score: Score { value: 0.125, ..score }, seconds, run });
+    }
+    drop(cache);
     let told = run(&env, &["--force"]).exits(0).says(&["the same inputs gave another image", "suite::a[p0,seed=1]"]);
     assert_eq!(told.stderr.matches("gave another image:").count(), 4, "{}", told.stderr);
     run(&env, &["--diff"]).exits(0);

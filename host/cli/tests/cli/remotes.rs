@@ -288,7 +288,11 @@ fn a_remote_that_fails_ends_the_run_before_anything_is_made_or_is_told() {
         let env = TestEnv::new();
         let (finished, results) = run(place, &env, Who::Reader, &[]);
         finished.exits(2).says(&[says]);
-        assert!(results.is_null() && !env.path(".difftest/runs").exists(), "something was made");
+        assert_eq!(results["conclusion"], "error", "the report says why there is none: {results}");
+        assert!(
+            results["suites"] == serde_json::json!([]) && !env.path(".difftest/runs").exists(),
+            "something was made"
+        );
         let (finished, results) = run(place, &env, Who::Reader, &["--remote-policy", "optional", "--quiet"]);
         let finished = finished.exits(0);
         assert_eq!(finished.stderr.matches("remote: degraded").count(), 2, "{}", finished.stderr);

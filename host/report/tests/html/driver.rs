@@ -240,11 +240,14 @@ impl Browser {
     pub fn downloaded(&self, name: &str) -> Vec<u8> {
         let path = self.folder.path().join(name);
         let end = Instant::now() + PATIENCE;
-        while !path.is_file() {
-            assert!(Instant::now() < end, "{name} was never downloaded");
+        loop {
+            // The browser makes the file before it fills it.
+            match std::fs::read(&path) {
+                Ok(content) if !content.is_empty() => return content,
+                _ => assert!(Instant::now() < end, "{name} was never downloaded"),
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
-        std::fs::read(path).unwrap()
     }
 }
 
