@@ -7,7 +7,9 @@
 //!
 //! The thread count, the number of lanes and the batch size leave the results bit-identical (tested).
 
+mod allocator;
 mod binding;
+mod blocks;
 mod device;
 mod driver;
 mod environment;
@@ -308,7 +310,7 @@ pub(crate) fn open_model(
     })?;
     open(name, root, options, |builder| {
         let with = |builder: SessionBuilder, (name, value): &(String, Arc<DynValue>)| {
-            Ok::<_, ort::Error>(builder.with_external_initializer(name, Arc::clone(value))?)
+            Ok::<_, ort::Error>(builder.with_initializer(name, Arc::clone(value))?)
         };
         computed.iter().try_fold(builder, with)?.commit_from_memory(model)
     })
@@ -341,6 +343,8 @@ fn open(
 }
 
 fn configure(builder: SessionBuilder, options: &SessionOptions, folder: &str) -> ort::Result<SessionBuilder> {
+    // On other devices, what is left to the CPU is small.
+    let builder = if options.device == Device::Cpu { builder.with_env_allocators()? } else { builder };
     Ok(builder
         // Not for speed alone: below this level, convolutions of a batch of one depend on the number of threads.
         .with_optimization_level(GraphOptimizationLevel::All)?

@@ -5,8 +5,11 @@ use std::path::Path;
 use super::check_size;
 use crate::error::Result;
 use crate::graph::clip::{VisionConfig, vision_tower};
-use crate::session::{Data, Input, Network, Precision, SessionOptions};
+use crate::session::{Data, Device, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
+
+/// Images of one call on the CPU: more take more memory and no less time for each. Embeddings do not depend on it, bit for bit.
+const TOGETHER: usize = 4;
 
 /// A loaded vision tower. It always computes in `f32`: scores do not depend on the precision of the networks that make images.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub struct ClipVision {
     config: VisionConfig,
     projection: usize,
     network: Network,
+    /// How many images one call computes at most.
+    together: usize,
 }
 
 impl ClipVision {
@@ -27,7 +32,8 @@ impl ClipVision {
         let model = vision_tower(&config, projection, Precision::F32, &mut weights)?;
         weights.refuse_extra(&[], &["text_model.", "text_projection.", "logit_scale"])?;
         let network = Network::load("CLIP's vision tower", &model, &weights, options)?;
-        Ok(Self { config, projection, network })
+        let together = if options.device == Device::Cpu { TOGETHER } else { usize::MAX };
+        Ok(Self { config, projection, network, together })
     }
 
     /// Side of the square input image.
@@ -47,9 +53,15 @@ impl ClipVision {
     /// Wrong size, or a failure of the runtime.
     pub fn embed(&self, pixels: &[f32], batch: usize) -> Result<Vec<f32>> {
         let VisionConfig { channels, image_size, .. } = self.config;
-        let shape = [batch, channels, image_size, image_size];
-        check_size("pixel values", shape.iter().product(), pixels.len())?;
-        let input = Input { name: "pixels", shape: &shape, data: Data::F32(pixels) };
-        self.network.run(&[input], batch * self.projection)
+        let each = channels * image_size * image_size;
+        check_size("pixel values", batch * each, pixels.len())?;
+        let mut embeddings = Vec::with_capacity(batch * self.projection);
+        for pixels in pixels.chunks(each.saturating_mul(self.together)) {
+            let images = pixels.len() / each;
+            let shape = [images, channels, image_size, image_size];
+            let input = Input { name: "pixels", shape: &shape, data: Data::F32(pixels) };
+            embeddings.extend(self.network.run(&[input], images * self.projection)?);
+        }
+        Ok(embeddings)
     }
 }

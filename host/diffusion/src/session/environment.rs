@@ -8,7 +8,7 @@ use ort::environment::Environment;
 use ort::ep::{self, ExecutionProvider as _};
 
 use super::driver::Driver;
-use super::{Device, DeviceError};
+use super::{Device, DeviceError, allocator};
 use crate::error::{Error, Result};
 use crate::pipeline::described;
 use crate::runtime::{self, Provider, RuntimeLibrary, nvidia};
@@ -87,7 +87,9 @@ fn make(device: Device) -> Result<Loaded> {
         path: path.clone(),
     })?;
     let environment = builder.with_name("difftest").with_telemetry(false).build();
-    let environment = environment.map_err(|error| Error::Library { path: path.clone(), why: error.to_string() })?;
+    let failed = |error: ort::Error| Error::Library { path: path.clone(), why: error.to_string() };
+    let environment = environment.map_err(failed)?;
+    allocator::register(&environment).map_err(failed)?;
     Ok(Loaded { environment, library, ready: Vec::new() })
 }
 
