@@ -1,11 +1,13 @@
-//! The SHA-256 of model files, remembered from start to start: a file of gigabytes is read once, not every time.
+//! The SHA-256 of model files, remembered from start to start: a file of gigabytes is read once, not every time. And, by the same
+//! rules, that a file was looked through and found whole ([`looked_through`]).
 //!
 //! ```text
 //! file -> length, mtime, inode, ctime -> known in this process? -> kept in the cache folder? -> hash, check again, keep
 //! ```
 //!
 //! One small file for each path: `digests/<SHA-256 of the canonical path>` in difftest's cache folder (`DIFFTEST_CACHE_DIR`, or
-//! the user's). It holds a digest, a key over the path and everything the [`Stamp`] says, and a checksum of both. Entries are
+//! the user's). It holds a digest, a key over the path and everything the [`Stamp`] says, and a checksum of both. What a file was looked
+//! through for has an entry of its own, whose digest says what that was. Entries are
 //! written beside and moved into place, so processes that run at once see a whole entry, an older one or none; about [`MOST`]
 //! are kept. An entry that is damaged or cannot be read is as good as none, and a folder that cannot be written costs time only.
 //! `DIFFTEST_NO_DIGEST_CACHE`, set to anything but nothing, turns all of this off: each file is hashed each time it is asked for.
@@ -74,12 +76,27 @@ const ABANDONED: Duration = Duration::from_secs(600);
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn digest(path: &Path) -> io::Result<Digest> {
-    static DIGESTS: LazyLock<Option<Digests>> = LazyLock::new(Digests::of_this_process);
     match &*DIGESTS {
         Some(digests) => Ok(digests.digest(path)?.0),
         None => Ok(hash(&mut crate::files::open(path)?)?.0),
     }
 }
+
+/// Looks through a file, unless it was looked through for the same before, has not changed since and nothing was wrong.
+///
+/// `sought` stands for what is looked for, and where in the file.
+///
+/// # Errors
+/// What looking through it gives; that is never remembered.
+pub(crate) fn looked_through<E>(path: &Path, sought: Digest, look: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    match &*DIGESTS {
+        Some(digests) => digests.looked_through(path, sought, look).map(|_| ()),
+        None => look(),
+    }
+}
+
+/// As the environment of this process says.
+static DIGESTS: LazyLock<Option<Digests>> = LazyLock::new(Digests::of_this_process);
 
 /// Where a digest came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +171,25 @@ impl Digests {
         // it can only cost time when that fails
         let _ = entry.map(|entry| self.keep(&entry, &text(key, digest)));
         Ok((digest, Origin::Hashed))
+    }
+
+    /// [`looked_through`], and whether it was in this call.
+    fn looked_through<E>(&self, path: &Path, sought: Digest, look: impl FnOnce() -> Result<(), E>) -> Result<bool, E> {
+        let now = SystemTime::now();
+        // files that cannot be opened are told by whoever looks
+        let stamp = || Stamp::of(&fs::metadata(path).ok()?);
+        let before = stamp().filter(|stamp| stamp.is_reliable(now));
+        let known = before.zip(path.canonicalize().ok()).zip(self.folder.as_ref());
+        let known = known.map(|((stamp, path), folder)| (stamp.key(&path), folder.join(name_of_look(&path, sought))));
+        if known.as_ref().is_some_and(|(key, entry)| load(entry, *key) == Some(sought)) {
+            return Ok(false);
+        }
+        look()?;
+        if let Some((key, entry)) = known.filter(|_| stamp() == before) {
+            // it can only cost time when that fails
+            let _ = self.keep(&entry, &text(key, sought));
+        }
+        Ok(true)
     }
 
     /// Writes an entry whole or not at all. It is not synced to the disk: a crash can only cost it.
@@ -258,9 +294,17 @@ fn hash(file: &mut File) -> io::Result<(Digest, u64)> {
     }
 }
 
-/// The file name of the entry of a canonical path.
+/// The file name of the entry with the digest of a canonical path.
 fn name(path: &Path) -> String {
     Digest::of(path.as_os_str().as_encoded_bytes()).to_string()
+}
+
+/// The file name of the entry with what it was looked through for.
+fn name_of_look(path: &Path, sought: Digest) -> String {
+    let mut hasher = Hasher::new();
+    hasher.field(path.as_os_str().as_encoded_bytes());
+    hasher.field(sought.to_string().as_bytes());
+    hasher.finish().to_string()
 }
 
 /// What an entry says. There is only one way to say it.

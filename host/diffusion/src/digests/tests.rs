@@ -49,6 +49,18 @@ impl Room {
     }
 }
 
+/// Whether the file was looked through, for what `sought` names.
+fn look(digests: &Digests, path: &Path, sought: &str) -> bool {
+    let mut looked = false;
+    let sought = Digest::of(sought.as_bytes());
+    let told = digests.looked_through(path, sought, || -> Result<(), ()> {
+        looked = true;
+        Ok(())
+    });
+    assert_eq!(told, Ok(looked));
+    looked
+}
+
 /// Content that is just large enough.
 fn large(byte: u8) -> Vec<u8> {
     vec![byte; SMALLEST as usize]
@@ -350,5 +362,48 @@ fn a_gigabyte() {
         let output = command.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         println!("{start}: {}", text.lines().find(|line| line.starts_with("time")).unwrap());
+    }
+}
+
+#[test]
+fn a_file_is_looked_through_once_for_each_thing_and_again_when_it_changed() {
+    let room = Room::new();
+    let path = room.write("weights", &large(1));
+    settle();
+    assert!(look(&room.start(), &path, "NaN in a"));
+    assert!(!look(&room.start(), &path, "NaN in a"));
+    assert!(look(&room.start(), &path, "NaN in b"), "something else");
+    assert_eq!(ask(&room.start(), &path), Origin::Hashed, "an entry is no digest of the file");
+    assert!(!look(&room.start(), &path, "NaN in a"), "nor the other way round");
+
+    room.write("weights", &large(2));
+    settle();
+    assert!(look(&room.start(), &path, "NaN in a"));
+    assert!(!look(&room.start(), &path, "NaN in a"));
+    for entry in room.entries() {
+        fs::write(entry, "damage").unwrap();
+    }
+    assert!(look(&room.start(), &path, "NaN in a"));
+}
+
+#[test]
+fn what_was_wrong_or_changed_meanwhile_is_looked_through_again() {
+    let room = Room::new();
+    let path = room.write("weights", &large(1));
+    settle();
+    let sought = Digest::of(b"NaN");
+    assert_eq!(room.start().looked_through(&path, sought, || Err("tensor 7")), Err("tensor 7"));
+    assert_eq!(room.entries(), [] as [PathBuf; 0]);
+    let told: Result<bool, ()> = room.start().looked_through(&path, sought, || {
+        room.write("weights", &large(2));
+        Ok(())
+    });
+    assert_eq!(told, Ok(true));
+    assert_eq!(room.entries(), [] as [PathBuf; 0]);
+    let small = room.write("small", b"few");
+    settle();
+    for _ in 0..2 {
+        assert!(look(&room.start(), &small, "NaN"), "it does not pay");
+        assert!(look(&room.start(), &room.files().join("none"), "NaN"), "who looks has the words for it");
     }
 }

@@ -11,7 +11,7 @@ use super::check_size;
 use crate::error::Result;
 use crate::graph::unet::{UnetConfig, text_width, unet, unet_text};
 use crate::lora::Component;
-use crate::session::{Data, Fixed, Input, Network, SessionOptions};
+use crate::session::{Data, Fixed, Input, Network, SessionOptions, joined};
 use crate::weights::Weights;
 
 /// The name of its weight files.
@@ -55,10 +55,14 @@ impl Unet {
         let (model, layers) = unet(&config, true, most_pixels, options.precision, &mut weights)?;
         let text_model = unet_text(&config, &layers, options.precision, &mut text_weights)?;
         weights.refuse_extra(&[&text_weights], &[])?;
-        let aligned = Network::load("the UNet", &model, &weights, options)?;
         // Once for each image: one lane will do.
         let one_lane = SessionOptions { lanes: 1, ..options.clone() };
-        let text = Network::load("the UNet's text projections", &text_model, &text_weights, &one_lane)?;
+        let (aligned, text) = std::thread::scope(|scope| {
+            let text = || Network::load("the UNet's text projections", &text_model, &text_weights, &one_lane);
+            let text = scope.spawn(text);
+            (Network::load("the UNet", &model, &weights, options), joined(text))
+        });
+        let (aligned, text) = (aligned?, text?);
         Ok(Self {
             config,
             folder: folder.to_path_buf(),

@@ -268,7 +268,8 @@ impl Weights {
         Ok((place, element))
     }
 
-    /// Reads every tensor a graph asked for and refuses NaN and infinities, which would otherwise end as black images.
+    /// Reads every tensor a graph asked for and refuses NaN and infinities, which would otherwise end as black images. Of a file in
+    /// which none were found, that is remembered.
     ///
     /// # Errors
     /// The first bad tensor in file order, or a read error.
@@ -281,12 +282,16 @@ impl Weights {
                 .filter(|(_, entry)| entry.file == number)
                 .collect();
             tensors.sort_by_key(|(_, entry)| entry.offset);
-            let mut reader = finite::Reader::open(&file.path)?;
-            for (name, entry) in tensors {
-                if let Some(index) = reader.first_bad(entry.dtype, entry.offset, entry.length)? {
-                    return Err(tensor_error(&file.path, name, TensorFault::NotFinite { index }));
+            let places = tensors.iter().map(|(_, entry)| (entry.dtype, entry.offset, entry.length));
+            crate::digests::looked_through(&file.path, finite::sought(places), || {
+                let mut reader = finite::Reader::open(&file.path)?;
+                for &(name, entry) in &tensors {
+                    if let Some(index) = reader.first_bad(entry.dtype, entry.offset, entry.length)? {
+                        return Err(tensor_error(&file.path, name, TensorFault::NotFinite { index }));
+                    }
                 }
-            }
+                Ok(())
+            })?;
         }
         Ok(())
     }
