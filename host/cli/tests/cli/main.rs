@@ -14,6 +14,7 @@ mod decisions;
 mod devices;
 mod env;
 mod evidence;
+mod exported;
 mod families;
 mod gates;
 mod history;
