@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 pub(crate) use binding::Fixed;
+pub(crate) use blocks::SPARE;
 pub use device::{Device, UnknownDevice};
 pub use driver::{Driver, Gpu};
 pub use fault::{CudaVersion, DeviceError};

@@ -18,8 +18,10 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 mod network;
 mod sizes;
 
+use self::network::product;
 pub(super) use self::sizes::Sizes;
 use super::settings::Resolved;
+use crate::session::SPARE;
 
 /// Of errors about memory.
 pub(super) const KIND: &str = "memory";
@@ -27,7 +29,7 @@ pub(super) const KIND: &str = "memory";
 pub const UNCHECKED: &str = "DIFFTEST_NO_MEMORY_CHECK";
 
 /// The program, the runtime and the images on their way.
-const BASE: u64 = 100 << 20;
+const BASE: u64 = 105 << 20;
 
 /// Bytes at the two moments that count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +50,16 @@ impl Sizes {
     /// For images of `width` x `height`, in `lanes`, each under `texts`.
     fn need(&self, [width, height]: [u32; 2], texts: u64, lanes: u64) -> Need {
         let latents = [width, height].map(|side| u64::from(side) / self.upscale.max(1));
-        // What a network has computed with stays with it, so both count.
-        let networks = [self.unet.need(latents, texts, lanes), self.vae.need(latents, 1, lanes)];
+        let networks = [(self.unet, texts), (self.vae, 1)];
+        let weights = networks.map(|(network, _)| network.weights(latents, lanes));
+        let computes = networks.map(|(network, texts)| product(&[lanes, network.computes_in(latents, texts)]));
+        // Networks compute in the same blocks, one after the other; what waits beyond that is no more than there is, and the spare.
+        let [one, other] = computes;
+        let waiting = one.saturating_add(other).min(SPARE as u64);
         let kept = if self.text_is_dropped { 0 } else { self.text };
         Need {
             text: BASE.saturating_add(self.text),
-            image: [BASE, kept].into_iter().chain(networks).fold(0, u64::saturating_add),
+            image: [BASE, kept, one.max(other), waiting].into_iter().chain(weights).fold(0, u64::saturating_add),
         }
     }
 

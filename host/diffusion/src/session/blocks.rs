@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use memmap2::MmapMut;
 
 /// Bytes that may wait beyond what was in use at once: small networks keep all they have.
-pub(super) const SPARE: usize = 64 << 20;
+pub(crate) const SPARE: usize = 64 << 20;
 /// A waiting block serves who wants at least so much of it, as a part: 7 of 8.
 const FIT: usize = 8;
 /// Blocks of this size on are given to the system's huge pages, where it has them: fewer faults when they are first written.

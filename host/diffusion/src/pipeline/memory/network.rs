@@ -8,24 +8,18 @@ use crate::onnx::Widened;
 
 /// `f32`.
 pub(super) const VALUE: u64 = 4;
-/// Images of its largest resolution that a decoder holds at its peak, in tenths: about three, and what the images of the resolution
-/// before leave in the runtime's arena, whose regions they are too small for.
-const DECODED: u64 = 45;
-/// The same where an image has a region of the arena for itself: nothing is left over.
-const DECODED_ALONE: u64 = 32;
-/// From how many bytes on it has: the arena's regions double up to this size.
-const REGION: u64 = 1 << 30;
-/// Images of each resolution that a UNet holds for each text, where it attends: queries, keys and values in two layouts, the perceptron
-/// four times as wide three times over, what the other half of the network is going to read. Those of all resolutions add up, because
-/// none fits into the regions that the arena got for a smaller one.
-const ATTENDED: u64 = 30;
+/// Images of its largest resolution that a decoder holds at its peak, in tenths.
+const DECODED: u64 = 24;
+/// Images of a resolution that a UNet holds for each text, where it attends: among them queries, keys and values in two layouts, the
+/// perceptron four times as wide three times over, and what the other half of the network is going to read.
+const ATTENDED: u64 = 14;
 /// The same of a resolution where it does not attend.
-const CONVOLVED: u64 = 3;
+const CONVOLVED: u64 = 8;
 /// Matrices of all tokens by all tokens that an exported attention holds: it is several operators, so all scores exist at once. In
 /// the graphs made here it is one, which computes them block by block.
 const SCORES: u64 = 3;
-/// The part of weights in place that each session repacks all the same.
-const REPACKED: u64 = 8;
+/// The part of weights in place that each session repacks, or sums up, all the same.
+const REPACKED: u64 = 5;
 
 /// What one network takes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,8 +27,6 @@ pub(super) struct Network {
     pub(super) weights: Weights,
     /// Bytes that it computes with, for each latent under each text.
     pub(super) held: u64,
-    /// The same where its largest image, of so many bytes for each latent, has a region of the arena for itself.
-    pub(super) alone: Option<Alone>,
     /// The attention whose scores all exist at once, if there is one.
     pub(super) scores: Option<Scores>,
     /// Whether each text is a call of its own.
@@ -59,15 +51,14 @@ impl Weights {
         Self { once: bytes - each, each }
     }
 
-    /// Weights of so many bytes that each session repacks; what they were read into stays with the heap, a third as much.
+    /// Weights of so many bytes that each session repacks; of what they were read into, half as much stays with the heap.
     pub(super) fn repacked(bytes: u64) -> Self {
-        Self { once: 0, each: bytes.saturating_add(bytes / 3) }
+        Self { once: 0, each: bytes.saturating_add(bytes / 2) }
     }
 
-    /// Weights of an exported graph. The heap gives nothing back of those in its own file, as that has them, as tensors, and
-    /// repacked; those beside it are mapped.
+    /// Weights of an exported graph. Of those in its own file, the heap keeps three quarters as much again; those beside it are mapped.
     pub(super) fn exported(Widened { inside, beside }: Widened) -> Self {
-        Self { once: 0, each: product(&[3, inside]).saturating_add(beside) }
+        Self { once: 0, each: (product(&[7, inside]) / 4).saturating_add(beside) }
     }
 
     pub(super) fn all(self) -> u64 {
@@ -92,15 +83,6 @@ impl Serves {
     }
 }
 
-/// What a network computes with at large sizes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Alone {
-    /// Bytes of the largest image for each latent.
-    pub(super) image: u64,
-    /// Bytes that it computes with for each latent.
-    pub(super) held: u64,
-}
-
 /// An attention that is several operators.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scores {
@@ -119,11 +101,9 @@ impl Network {
             at_level(product(&[upscale, upscale, wider, VALUE]), level)
         };
         let image = channels.iter().enumerate().map(widest).max().unwrap_or(0);
-        let tenths = |count: u64| product(&[image, count]) / 10;
         Self {
             weights,
-            held: tenths(DECODED),
-            alone: Some(Alone { image, held: tenths(DECODED_ALONE) }),
+            held: product(&[image, DECODED]) / 10,
             scores: ready.then_some(Scores { heads: 1, latents: 1 }),
             one_by_one: ready,
             serves: Serves::default(),
@@ -142,7 +122,7 @@ impl Network {
             let images = if attends(level) { ATTENDED } else { CONVOLVED };
             product(&[images, at_level(product(&[width, VALUE]), level)])
         };
-        let held = channels.iter().enumerate().map(held).fold(0, u64::saturating_add);
+        let held = channels.iter().enumerate().map(held).max().unwrap_or(0);
         // This key counts heads, one number for all resolutions or one for each.
         let heads = |level: usize| {
             let all = config.get("attention_head_dim");
@@ -154,23 +134,26 @@ impl Network {
             multiples: Some(1 << channels.len().saturating_sub(1).min(32)).filter(|_| !ready),
             most: Some(trained).filter(|_| weights.once > 0),
         };
-        Self { weights, held, alone: None, scores: finest.map(scores), one_by_one: ready, serves }
+        Self { weights, held, scores: finest.map(scores), one_by_one: ready, serves }
     }
 
-    /// Bytes in `lanes`, each of which computes an image of so many latents under `texts`. What a config says may be any number, so
-    /// nothing overflows.
-    pub(super) fn need(&self, latents: [u64; 2], texts: u64, lanes: u64) -> u64 {
+    /// Bytes of its weights in `lanes`, for images of so many latents.
+    pub(super) fn weights(&self, latents: [u64; 2], lanes: u64) -> u64 {
+        let each = product(&[lanes, self.weights.each, self.serves.sessions(latents)]);
+        self.weights.once.saturating_add(each)
+    }
+
+    /// Bytes that one lane computes with at most, on an image of so many latents under `texts`. What a config says may be any number,
+    /// so nothing overflows.
+    pub(super) fn computes_in(&self, latents: [u64; 2], texts: u64) -> u64 {
         let all = product(&latents);
-        let alone = self.alone.filter(|alone| product(&[alone.image, all]) >= REGION);
-        let held = alone.map_or(self.held, |alone| alone.held);
-        let images = product(&[held, all, if self.one_by_one { 1 } else { texts }]);
+        let images = product(&[self.held, all, if self.one_by_one { 1 } else { texts }]);
         let scores = self.scores.map_or(0, |Scores { heads, latents: each }| {
             let tokens = all / each.max(1);
             product(&[SCORES, heads, tokens, tokens, VALUE])
         });
-        let weights = product(&[self.weights.each, self.serves.sessions(latents)]);
-        let lane = [weights, images, scores].into_iter().fold(0, u64::saturating_add);
-        self.weights.once.saturating_add(product(&[lanes, lane]))
+        // The attention is at a coarse resolution, where images are small.
+        images.max(scores)
     }
 }
 
