@@ -82,6 +82,12 @@ pub(crate) fn check(folder: &Path, values: bool) -> Result<Repository, CliError>
     Err(CliError::new("model", message).hint_if(hint))
 }
 
+/// Whether this is the name of a file of weights, as nobody calls a model on the hub.
+pub(crate) fn names_a_file(reference: &str) -> bool {
+    const FILES: [&str; 6] = [".safetensors", ".ckpt", ".onnx", ".bin", ".pt", ".pth"];
+    FILES.iter().any(|ending| reference.to_ascii_lowercase().ends_with(ending))
+}
+
 /// Finds models; asks the hub once for each.
 pub(crate) struct Finder {
     offline: bool,
@@ -128,7 +134,9 @@ impl Finder {
         let base = suite.path.parent().unwrap_or(Path::new("")).to_owned();
         let mut problems = Vec::new();
         if let ModelSpec::Diffusion(reference) = model {
-            match (self.folder(reference, &base, Kind::Pipeline), suite.model_span.as_ref()) {
+            // What was asked for on the command line starts there: a folder beside the suite is another model.
+            let base = if asked { Path::new("") } else { &base };
+            match (self.folder(reference, base, Kind::Pipeline), suite.model_span.as_ref()) {
                 (Ok(found), _) => *reference = found,
                 (Err(CliError::Plain(error)), Some(span)) if !asked => problems.push(at(span, error)),
                 (Err(error), _) => return Err(error),
@@ -148,8 +156,10 @@ impl Finder {
     fn folder(&self, reference: &str, base: &Path, kind: Kind) -> Result<String, CliError> {
         let there = reference.starts_with("builtin:") || base.join(reference).exists();
         // a name without a slash is more likely a folder that is missing than one of the hub's few oldest models
-        let id = (!there && reference.contains('/')).then(|| reference.parse::<ModelId>().ok()).flatten();
-        let Some(id) = id else { return Ok(reference.to_owned()) };
+        let named = !there && reference.contains('/') && !names_a_file(reference);
+        let Some(id) = named.then(|| reference.parse::<ModelId>().ok()).flatten() else {
+            return Ok(reference.to_owned());
+        };
         if let Some(known) = self.known.borrow().get(&(id.clone(), kind)) {
             return Ok(known.to_string_lossy().into_owned());
         }

@@ -106,9 +106,13 @@ fn a_vae_without_attention_whose_latents_have_statistics() {
     let image = vae.decode(&values_f32(&golden, "latents"), shape(&golden, "latents")).unwrap();
     assert_close("image", &image, &values_f32(&golden, "image"), 1e-4);
     let mut latents = [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0];
-    vae.unscale(&mut latents, [1, 4, 1, 2]).unwrap();
+    vae.unscale(&mut latents, [1, 4, 1, 2], true).unwrap();
     assert_eq!(latents, [15.5, 32.5, 2.25, 4.25, 4.0, 5.0, 4.0, 8.0]);
-    assert!(vae.unscale(&mut latents, [2, 4, 1, 2]).is_err());
+    assert!(vae.unscale(&mut latents, [2, 4, 1, 2], true).is_err());
+    // StableDiffusionPipeline does not look at them.
+    let mut latents = [1.0; 4];
+    vae.unscale(&mut latents, [1, 4, 1, 1], false).unwrap();
+    assert_eq!(latents, [1.0 / vae.scaling_factor(); 4]);
 }
 
 fn check_text(name: &str, pooled: bool) {

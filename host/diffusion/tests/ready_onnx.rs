@@ -85,6 +85,28 @@ fn genuine_exports_of_optimum_onnx() {
     assert_same_image("optimum-onnx, euler", exported.path(), built.path(), &euler, 1);
 }
 
+/// diffusers' XL pipeline looks at the mean and deviation of latents in the VAE's config, its other pipelines do not.
+#[test]
+fn statistics_of_latents_are_for_xl_alone() {
+    for (layers, config, changes) in [
+        ("optimum-onnx-sd", "vae_decoder", false),
+        ("safetensors-sd", "vae", false),
+        ("optimum-onnx-xl", "vae_decoder", true),
+        ("safetensors-xl", "vae", true),
+    ] {
+        let folder = model(&[layers]);
+        let without = generate(folder.path(), &settings()).unwrap();
+        let path = folder.path().join(config).join("config.json");
+        let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        config["latents_mean"] = serde_json::json!([0.1, 0.2, 0.3, 0.4]);
+        config["latents_std"] = serde_json::json!([1.0, 2.0, 3.0, 4.0]);
+        config["shift_factor"] = serde_json::json!(0.5);
+        fs::write(&path, config.to_string()).unwrap();
+        let with = generate(folder.path(), &settings()).unwrap();
+        assert_eq!(with.rgb8() != without.rgb8(), changes, "{layers}");
+    }
+}
+
 #[test]
 fn sub_models_agree_with_the_built_ones() {
     for (exported, built) in [

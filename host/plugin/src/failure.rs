@@ -94,6 +94,13 @@ impl Place<'_> {
     }
 }
 
+/// Whether this is the system's own word for having no memory.
+fn is_refused_by_the_system(cause: &(dyn std::error::Error + 'static)) -> bool {
+    /// ENOMEM, the same number on Linux and macOS.
+    const NO_MEMORY: i32 = 12;
+    cause.to_string().contains(&format!("(os error {NO_MEMORY})"))
+}
+
 /// What `error`, which ended a call, means.
 pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>) -> MetricError {
     let (limits, budget) = (state.limits(), state.budget());
@@ -122,6 +129,12 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, place: &Place<'_>)
         place.error(kind, what, hint.map(str::to_owned))
     };
     let Some(trap) = error.downcast_ref::<Trap>() else {
+        if error.chain().any(is_refused_by_the_system) {
+            let what = format!("the system gives its sandbox no memory: {}", text::line(&root, 300));
+            let hint =
+                "a sandbox reserves some gigabytes of address space and uses what it needs of them: raise `ulimit -v`";
+            return failed("memory", what, Some(hint));
+        }
         return failed("trap", format!("it broke off: {}", text::line(&root, 300)), None);
     };
     match trap {

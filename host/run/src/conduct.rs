@@ -322,10 +322,7 @@ fn run_suite(
     let mut spare = Some(messages.clone());
     let (mut cases_done, mut sets_running) = (false, 0_usize);
     std::thread::scope(|threads| {
-        threads.spawn(move || {
-            stages.run(&messages);
-            drop(messages.send(Message::CasesDone));
-        });
+        stages.begin(threads, messages);
         for message in incoming {
             cases_done |= matches!(message, Message::CasesDone);
             sets_running -=

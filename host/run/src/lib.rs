@@ -17,6 +17,7 @@
 //! | [`evidence`] | how much work each case still needs, and why |
 //! | `found` | cases whose image is there already |
 //! | [`stages`] | the threads and channels above, for one suite |
+//! | `begin` | how they begin, and that their end is told, also where a thread dies |
 //! | [`collect`] | counts what each case still lacks, judges each test when its last case is done |
 //! | [`conduct`] | suite after suite; start, end and conclusion of a run |
 //! | [`baselines`] | what gates on a baseline compare with, scored again where metrics are others now |
@@ -34,6 +35,7 @@
 //! does not grow with its number of images.
 
 pub mod baselines;
+mod begin;
 pub mod cancel;
 pub mod catalog;
 pub mod collect;

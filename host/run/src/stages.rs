@@ -3,8 +3,10 @@
 //! An image holds a ticket from the moment its generation begins until its last score is in. There is a fixed number of tickets,
 //! so a slow metric slows generation down instead of filling the memory.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread::Builder;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -125,7 +127,10 @@ pub(crate) struct Inference {
 
 impl Stages<'_> {
     /// Runs every case and sends what happens to `messages`; returns when all of it is done or dropped.
-    pub(crate) fn run(&self, messages: &Sender<Message>) {
+    ///
+    /// # Errors
+    /// The system gives no thread, so nothing was made.
+    pub(crate) fn run(&self, messages: &Sender<Message>) -> io::Result<()> {
         let light = self.generator.is_light();
         let (lanes, batch) = if light { (1, 1) } else { (self.generator.lanes().max(1), self.batch) };
         let in_flight = lanes * batch + 2 * self.jobs;
@@ -135,7 +140,7 @@ impl Stages<'_> {
         }
         let (to_inference, inference) = unbounded();
         std::thread::scope(|threads| {
-            threads.spawn(|| self.infer(&inference, messages));
+            Builder::new().name("inference".to_owned()).spawn_scoped(threads, || self.infer(&inference, messages))?;
             self.pool.in_place_scope(|pool| {
                 let next_ticket = || tickets.recv().ok().map(|()| Ticket(give_back.clone()));
                 let missing = self.find(pool, &next_ticket, &to_inference, messages);
@@ -144,30 +149,41 @@ impl Stages<'_> {
                     let _ = batches.send(batch);
                 }
                 drop(batches);
-                std::thread::scope(|lane_threads| {
-                    for _ in 0..lanes {
+                let lanes = std::thread::scope(|lane_threads| {
+                    for lane in 0..lanes {
                         let (next_batch, tickets, give_back) = (&next_batch, &tickets, &give_back);
                         let to_inference = to_inference.clone();
-                        lane_threads.spawn(move || {
-                            for batch in next_batch {
-                                let held = (0..batch.len())
-                                    .filter_map(|_| tickets.recv().ok())
-                                    .map(|()| Ticket(give_back.clone()))
-                                    .collect();
-                                if light {
-                                    // The lane only hands out tickets: what -j says is then what runs.
-                                    let to_inference = to_inference.clone();
-                                    pool.spawn(move |pool| self.generate(batch, held, pool, &to_inference, messages));
-                                } else {
-                                    self.generate(batch, held, pool, &to_inference, messages);
+                        let started =
+                            Builder::new().name(format!("lane-{lane}")).spawn_scoped(lane_threads, move || {
+                                for batch in next_batch {
+                                    let held = (0..batch.len())
+                                        .filter_map(|_| tickets.recv().ok())
+                                        .map(|()| Ticket(give_back.clone()))
+                                        .collect();
+                                    if light {
+                                        // The lane only hands out tickets: what -j says is then what runs.
+                                        let to_inference = to_inference.clone();
+                                        pool.spawn(move |pool| {
+                                            self.generate(batch, held, pool, &to_inference, messages)
+                                        });
+                                    } else {
+                                        self.generate(batch, held, pool, &to_inference, messages);
+                                    }
                                 }
-                            }
-                        });
+                            });
+                        match started {
+                            Err(error) if lane == 0 => return Err(error),
+                            // Those that there are do all the work.
+                            Err(_) => break,
+                            Ok(_) => {}
+                        }
                     }
+                    Ok(())
                 });
                 drop(to_inference);
-            });
-        });
+                lanes
+            })
+        })
     }
 
     /// Cases of one test that follow one another among the `missing`, at most `most` together.

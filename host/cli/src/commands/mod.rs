@@ -26,7 +26,7 @@ pub(crate) mod run;
 pub(crate) mod runtime;
 mod shard;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use difftest_core::digest::Digest;
@@ -46,7 +46,7 @@ use difftest_run::conduct::SuiteRun;
 use crate::args::Selection;
 use crate::environment;
 use crate::error::CliError;
-use crate::models::Finder;
+use crate::models::{Finder, names_a_file};
 use crate::suites;
 use crate::ui::{self, Ui};
 
@@ -209,7 +209,7 @@ fn unknown_names(suite: &Suite) -> SuiteErrors {
 /// `--model`, or the suite's.
 fn model_of(suite: &Suite, asked: Option<&str>) -> Result<ModelSpec, CliError> {
     match (asked, &suite.model) {
-        (Some(model), _) => Ok(ModelSpec::Diffusion(on_command_line(model)?)),
+        (Some(model), _) => Ok(ModelSpec::Diffusion(on_command_line(model, suite)?)),
         (None, Some(model)) => Ok(model.clone()),
         (None, None) => Err(CliError::new("no-model", format!("{} names no model", suite.path.display()))
             .hint("add `model = \"builtin:shapes\"`, a folder or ORG/NAME to the suite, or pass `--model`")),
@@ -240,11 +240,31 @@ fn adapted(suite: &Suite, model: &ModelSpec) -> Result<(), CliError> {
     }
 }
 
-/// A folder (or a file, which its loader explains) on the command line is relative to the working directory, one in a suite to the suite's folder.
-fn on_command_line(model: &str) -> Result<String, CliError> {
-    if model.starts_with("builtin:") || !std::path::Path::new(model).exists() {
+/// A folder (or a file, which its loader explains) on the command line is relative to the working directory, one in a suite to the
+/// suite's folder.
+fn on_command_line(model: &str, suite: &Suite) -> Result<String, CliError> {
+    if model.is_empty() {
+        return Err(CliError::new("usage", "--model is empty")
+            .hint("give it a folder, ORG/NAME or builtin:shapes; a variable of the shell may not be set"));
+    }
+    if model.starts_with("builtin:") {
         return Ok(model.to_owned());
     }
-    let path = std::path::absolute(model).map_err(|e| CliError::new("usage", format!("--model {model}: {e}")))?;
-    Ok(path.to_string_lossy().into_owned())
+    let path = Path::new(model);
+    if path.exists() {
+        let path = std::path::absolute(path).map_err(|e| CliError::new("usage", format!("--model {model}: {e}")))?;
+        return Ok(path.to_string_lossy().into_owned());
+    }
+    let is_path = path.is_absolute() || model.starts_with('.') || !model.contains('/') || names_a_file(model);
+    let beside = suite.path.parent().map(|folder| folder.join(path)).filter(|path| path.exists());
+    match beside {
+        // another model than the one that was asked for: nobody would notice
+        Some(beside) => Err(CliError::new("model", format!("model folder {model} does not exist")).hint(format!(
+            "there is one beside the suite, {}; paths on the command line start at the working directory",
+            beside.display()
+        ))),
+        None if is_path => Err(CliError::new("model", format!("model folder {model} does not exist"))
+            .hint("paths on the command line start at the working directory; a model of the hub is ORG/NAME")),
+        None => Ok(model.to_owned()),
+    }
 }

@@ -37,6 +37,14 @@ fn no_such_folder() {
             assert!(!run.stderr.contains(&format!("fetch {id}")), "{}", run.stderr);
         }
     }
+    // A folder beside the suite is another model than the one that was asked for, and a file of weights none of the hub's.
+    std::fs::create_dir(env.path("suites/mine")).unwrap();
+    for (asked, said) in [("mine", "suites/mine"), ("zz", "working directory"), ("some/v1-5.ckpt", "working directory")]
+    {
+        let message = format!("model folder {asked} does not exist");
+        env.run(["run", "suite", "--model", asked]).exits(2).says(&[&message, said]);
+    }
+    env.run(["run", "suite", "--model", ""]).exits(2).says(&["--model is empty"]);
     env.run_suite(SUITE, &["--model", "builtin:nothing"]).exits(2).says(&["`nothing`", "builtin:shapes"]);
 }
 

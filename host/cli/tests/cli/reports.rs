@@ -234,3 +234,29 @@ fn a_run_that_was_killed_is_no_green_report() {
     env.run(["report", "kept", "--junit", "k.xml"]).exits(2);
     assert!(read(&env, "k.xml").contains("does not begin as a recording"), "{}", read(&env, "k.xml"));
 }
+
+/// The page on what results record names everything that they do.
+#[test]
+fn the_page_on_the_record_names_every_key() {
+    let env = TestEnv::new();
+    env.write(
+        "suite.toml",
+        "model = \"builtin:shapes\"\n[models]\nclip = \"builtin:shapes-clip\"\n[defaults]\nsteps = 1\nclip_skip = 1\n\
+         negative_prompt = \"blue\"\nmetrics = [\"clip_score\"]\n[[test]]\nname = \"a\"\nprompts = [\"a red circle\"]\nseeds = [1]\n",
+    );
+    env.run(["run", "suite.toml", "--output", "results.json"]).exits(0);
+    let results = env.results();
+    let page = std::fs::read_to_string(workspace().join("host/diffusion/RECORD.md")).unwrap();
+    for (pointer, least) in [
+        ("/suites/0/generator", 4),
+        ("/suites/0/generator/environment", 14),
+        ("/suites/0/tests/0/generation", 9),
+        ("/suites/0/cases/0/image/attributes", 8),
+    ] {
+        let found = results.pointer(pointer).unwrap().as_object().unwrap();
+        assert!(found.len() >= least, "{pointer}: {found:?}");
+        for key in found.keys() {
+            assert!(page.contains(&format!("`{key}`")), "{pointer}: the page does not name {key}");
+        }
+    }
+}

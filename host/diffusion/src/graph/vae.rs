@@ -33,9 +33,7 @@ pub struct VaeConfig {
     pub post_quant_conv: bool,
     /// What the denoiser's latents are divided by before decoding.
     pub scaling_factor: f32,
-    /// What is added to them after that.
-    pub shift_factor: f32,
-    /// What they are multiplied by before the division and what is added after it instead of `shift_factor`, for each channel.
+    /// What they are multiplied by before the division and what is added after it, for each channel, by pipelines that look at it.
     pub statistics: Option<ChannelStatistics>,
     /// Whether values may exceed the range of half precision, so that pipelines in it decode in `f32`.
     pub force_upcast: bool,
@@ -59,8 +57,8 @@ impl VaeConfig {
         let mut reader = ConfigReader::open(path)?;
         reader.only("_class_name", &[json!("AutoencoderKL")])?;
         reader.only("act_fn", &[json!("silu"), json!("swish")])?;
-        // the encoder, and sizes that bind nobody
-        reader.ignore(&["down_block_types", "use_quant_conv", "in_channels", "sample_size"]);
+        // the encoder, sizes that bind nobody, and what none of these pipelines looks at
+        reader.ignore(&["down_block_types", "use_quant_conv", "in_channels", "sample_size", "shift_factor"]);
         let latent_channels = reader.size("latent_channels", 4)?;
         let groups = reader.size("norm_num_groups", 32)?;
         let channels = reader.channels(groups, vec![64])?;
@@ -75,7 +73,6 @@ impl VaeConfig {
             mid_attention: reader.take("mid_block_add_attention", "true or false", true)?,
             post_quant_conv: reader.take("use_post_quant_conv", "true or false", true)?,
             scaling_factor: divisor(&mut reader)?,
-            shift_factor: reader.take("shift_factor", "a number", 0.0)?,
             statistics: statistics(&mut reader, latent_channels)?,
             // Where it is absent (files older than the option), nothing is known to exceed the range.
             force_upcast: reader.take("force_upcast", "true or false", false)?,
@@ -112,7 +109,7 @@ fn statistics(reader: &mut ConfigReader, channels: usize) -> Result<Option<Chann
     Ok(mean.zip(deviation).map(|(mean, deviation)| ChannelStatistics { mean, deviation }))
 }
 
-/// The graph. Input `latents` `[batch, latent_channels, height, width]`, already scaled and shifted; output `image`
+/// The graph. Input `latents` `[batch, latent_channels, height, width]`, already scaled; output `image`
 /// `[batch, out_channels, upscale * height, upscale * width]`, nominally in [-1, 1].
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::session::{Data, Device, Input, Network, Precision, SessionOptions};
 use crate::weights::Weights;
 
 /// Images of one call on the CPU: more take more memory and no less time for each. Embeddings do not depend on it, bit for bit.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 2;
 
 /// A loaded vision tower. It always computes in `f32`: scores do not depend on the precision of the networks that make images.
 #[derive(Debug)]

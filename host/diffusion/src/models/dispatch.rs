@@ -326,18 +326,13 @@ impl VaeDecoder {
         either!(&self.0, network => network.scaling_factor())
     }
 
-    /// What is added to the latents after that division.
-    pub fn shift_factor(&self) -> f32 {
-        either!(&self.0, network => network.shift_factor())
-    }
-
     /// Turns latents as the denoiser leaves them, `shape` `[batch, latent_channels, height, width]`, into those that
-    /// [`VaeDecoder::decode`] takes.
+    /// [`VaeDecoder::decode`] takes; with `statistics`, by the mean and deviation of each channel where the config has them.
     ///
     /// # Errors
     /// Wrong size.
-    pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4]) -> Result<()> {
-        either!(&self.0, network => network.unscale(latents, shape))
+    pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4], statistics: bool) -> Result<()> {
+        either!(&self.0, network => network.unscale(latents, shape, statistics))
     }
 
     /// Channels of a latent.

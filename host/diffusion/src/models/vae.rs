@@ -40,25 +40,21 @@ impl VaeDecoder {
         self.config.scaling_factor
     }
 
-    /// What is added to the latents after that division.
-    pub fn shift_factor(&self) -> f32 {
-        self.config.shift_factor
-    }
-
     /// Turns latents as the denoiser leaves them, `shape` `[batch, latent_channels, height, width]`, into those that
-    /// [`VaeDecoder::decode`] takes.
+    /// [`VaeDecoder::decode`] takes; with `statistics`, by the mean and deviation of each channel where the config has them.
     ///
     /// # Errors
     /// Wrong size.
-    pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4]) -> Result<()> {
-        let VaeConfig { scaling_factor, shift_factor, latent_channels, ref statistics, .. } = self.config;
+    pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4], statistics: bool) -> Result<()> {
+        let VaeConfig { scaling_factor, latent_channels, statistics: ref known, .. } = self.config;
         let [batch, _, height, width] = shape;
         check_size("latents", batch * latent_channels * height * width, latents.len())?;
         for (plane, values) in latents.chunks_mut((height * width).max(1)).enumerate() {
             let channel = plane % latent_channels;
-            let (deviation, mean) = statistics
+            let (deviation, mean) = known
                 .as_ref()
-                .map_or((1.0, shift_factor), |statistics| (statistics.deviation[channel], statistics.mean[channel]));
+                .filter(|_| statistics)
+                .map_or((1.0, 0.0), |known| (known.deviation[channel], known.mean[channel]));
             values.iter_mut().for_each(|x| *x = *x * deviation / scaling_factor + mean);
         }
         Ok(())
@@ -74,7 +70,7 @@ impl VaeDecoder {
         self.config.upscale()
     }
 
-    /// Decodes `latents` of `shape` `[batch, latent_channels, height, width]`, already scaled and shifted; gives
+    /// Decodes `latents` of `shape` `[batch, latent_channels, height, width]`, already scaled; gives
     /// `[batch, 3, upscale * height, upscale * width]`, nominally in [-1, 1].
     ///
     /// # Errors

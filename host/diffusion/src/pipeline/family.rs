@@ -73,6 +73,12 @@ impl Family {
         }
     }
 
+    /// Whether it looks at mean and deviation of the latents in the VAE's config; the others divide by the scaling factor alone.
+    #[must_use]
+    pub fn reads_statistics(self) -> bool {
+        self == Self::Xl
+    }
+
     /// The folders of its text encoders, each with that of its tokenizer.
     #[must_use]
     pub fn text_encoders(self) -> &'static [(&'static str, &'static str)] {

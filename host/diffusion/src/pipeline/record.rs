@@ -13,7 +13,7 @@ use crate::weights::Weights;
 
 /// Counted up when graphs are built, or schedules, noise, guidance and pixels computed, differently in a way that may change a
 /// bit: images that an earlier one made are then made again.
-const GRAPHS: &str = "difftest-2";
+const GRAPHS: &str = "difftest-3";
 
 /// What is recorded of a pipeline with every result.
 pub(super) fn info(

@@ -250,7 +250,8 @@ impl Sampling<'_> {
         let [channels, height, width] = self.latent_shape();
         let vae = &self.networks.vae;
         let shape = [1, channels, height, width];
-        let decoded = vae.unscale(&mut latents, shape).and_then(|()| vae.decode(&latents, shape));
+        let statistics = self.model.family.reads_statistics();
+        let decoded = vae.unscale(&mut latents, shape, statistics).and_then(|()| vae.decode(&latents, shape));
         let planes = decoded.map_err(|error| broken("vae", &error))?;
         let image = pixels::image(&planes, settings.width, settings.height)
             .ok_or_else(|| self.not_finite("the decoded image holds"))?;

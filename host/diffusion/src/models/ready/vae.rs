@@ -23,7 +23,6 @@ pub(crate) struct VaeDecoder {
     latents: Port,
     output: String,
     scaling_factor: f32,
-    shift_factor: f32,
     /// Deviation and mean of each channel.
     statistics: Option<(Vec<f32>, Vec<f32>)>,
     latent_channels: usize,
@@ -55,7 +54,6 @@ impl VaeDecoder {
         Ok(Self {
             statistics: deviations?.zip(means?),
             scaling_factor: config.divisor("scaling_factor", 0.18215)?,
-            shift_factor: config.number("shift_factor", 0.0)?,
             latent_channels,
             upscale: upscale.filter(|&scale| scale > 0).ok_or_else(|| part.fault(missing("block_out_channels")))?,
             network: Network::load(&part, options)?,
@@ -70,18 +68,18 @@ impl VaeDecoder {
         self.scaling_factor
     }
 
-    pub(crate) fn shift_factor(&self) -> f32 {
-        self.shift_factor
-    }
-
-    pub(crate) fn unscale(&self, latents: &mut [f32], [batch, _, rows, columns]: [usize; 4]) -> Result<()> {
+    pub(crate) fn unscale(
+        &self,
+        latents: &mut [f32],
+        [batch, _, rows, columns]: [usize; 4],
+        statistics: bool,
+    ) -> Result<()> {
         check_size("latents", batch * self.latent_channels * rows * columns, latents.len())?;
         for (plane, values) in latents.chunks_mut((rows * columns).max(1)).enumerate() {
             let channel = plane % self.latent_channels;
-            let (deviation, mean) = match &self.statistics {
-                Some((deviations, means)) => (deviations[channel], means[channel]),
-                None => (1.0, self.shift_factor),
-            };
+            let known = self.statistics.as_ref().filter(|_| statistics);
+            let (deviation, mean) =
+                known.map_or((1.0, 0.0), |(deviations, means)| (deviations[channel], means[channel]));
             values.iter_mut().for_each(|x| *x = *x * deviation / self.scaling_factor + mean);
         }
         Ok(())
