@@ -27,6 +27,10 @@ mod linux {
 
     use crate::env::{Finished, TestEnv, finished};
 
+    /// One heap for all threads: glibc would reserve 64 MiB of addresses for each, of which a process uses what it likes, and what it
+    /// reserves would say nothing of what it needs.
+    const ONE_HEAP: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+
     /// Images of 64x64, and nothing that takes a sandbox: what wasmtime reserves would hide everything else.
     const SMALL: &str = "model = \"builtin:shapes\"\n\n[models]\nclip = \"builtin:shapes-clip\"\n\n[defaults]\n\
         steps = 1\nguidance = 1.0\nmetrics = [\"clip_score\"]\n\n\
@@ -55,7 +59,9 @@ mod linux {
     /// What a run of all of `suite` takes, with what it leaves behind.
     fn most(suite: &str) -> (Most, TestEnv) {
         let env = project(suite);
-        let mut run = env.command().args(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut run = env.command();
+        run.args(RUN).env(ONE_HEAP.0, ONE_HEAP.1);
+        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let status = format!("/proc/{}/status", run.id());
         let mut most = Most { reserved: 0, resident: 0 };
         let exit = loop {
@@ -79,7 +85,7 @@ mod linux {
         let difftest = env.command();
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -v {limit}; exec \"$0\" \"$@\"")]).arg(difftest.get_program());
-        shell.args(RUN).current_dir(env.path("")).env(UNCHECKED, "1");
+        shell.args(RUN).current_dir(env.path("")).env(UNCHECKED, "1").env(ONE_HEAP.0, ONE_HEAP.1);
         for (name, value) in difftest.get_envs() {
             match value {
                 Some(value) => shell.env(name, value),
