@@ -1,25 +1,17 @@
 //! Folders of ONNX graphs that `optimum-cli export onnx` wrote, given by path: their images are those of the safetensors folders that
 //! were exported, `host/diffusion/tests/golden/ready`, and the results say what ran.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::env::{TestEnv, workspace};
+use crate::env::{TestEnv, copy, workspace};
 
 const SUITE: &str = "model = \"model\"\n\n[models]\nclip = \"builtin:shapes-clip\"\n\n[defaults]\nsteps = 5\nguidance = 4.0\nsize = 32\n\
     metrics = [\"clip_score\"]\n\n[[test]]\nname = \"shapes\"\nprompts = [\"a red circle\", \"a blue square\"]\nseeds = [1, 2]\n";
 
 fn golden(name: &str) -> PathBuf {
     workspace().join("host/diffusion/tests/golden/ready").join(name)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
-        if from.is_dir() { copy(&from, &to) } else { std::fs::copy(&from, &to).map(drop).unwrap() }
-    }
 }
 
 /// A project whose model is made of these folders, later ones over earlier ones, and of the tokenizer that they share.
