@@ -35,6 +35,24 @@ fn check_size(what: &'static str, expected: usize, actual: usize) -> Result<()> 
     if expected == actual { Ok(()) } else { Err(Error::InputSize { what, expected, actual }) }
 }
 
+/// Latents as a denoiser leaves them, `[batch, channels, height, width]`, as a decoder takes them: divided by `scaling`, and where
+/// `known`, by the deviation and mean of each channel.
+fn unscale(
+    latents: &mut [f32],
+    [batch, _, height, width]: [usize; 4],
+    channels: usize,
+    scaling: f32,
+    known: Option<(&[f32], &[f32])>,
+) -> Result<()> {
+    check_size("latents", batch * channels * height * width, latents.len())?;
+    for (plane, values) in latents.chunks_mut((height * width).max(1)).enumerate() {
+        let channel = plane % channels;
+        let (deviation, mean) = known.map_or((1.0, 0.0), |(deviations, means)| (deviations[channel], means[channel]));
+        values.iter_mut().for_each(|x| *x = *x * deviation / scaling + mean);
+    }
+    Ok(())
+}
+
 /// Refuses ids outside the vocabulary.
 fn check_ids(ids: &[i64], vocabulary: usize) -> Result<()> {
     match ids.iter().find(|&&id| usize::try_from(id).map_or(true, |id| id >= vocabulary)) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::check_size;
+use super::{check_size, unscale};
 use crate::error::Result;
 use crate::graph::vae::{VaeConfig, vae_decoder};
 use crate::session::{Data, Input, Network, Precision, SessionOptions};
@@ -47,17 +47,9 @@ impl VaeDecoder {
     /// Wrong size.
     pub fn unscale(&self, latents: &mut [f32], shape: [usize; 4], statistics: bool) -> Result<()> {
         let VaeConfig { scaling_factor, latent_channels, statistics: ref known, .. } = self.config;
-        let [batch, _, height, width] = shape;
-        check_size("latents", batch * latent_channels * height * width, latents.len())?;
-        for (plane, values) in latents.chunks_mut((height * width).max(1)).enumerate() {
-            let channel = plane % latent_channels;
-            let (deviation, mean) = known
-                .as_ref()
-                .filter(|_| statistics)
-                .map_or((1.0, 0.0), |known| (known.deviation[channel], known.mean[channel]));
-            values.iter_mut().for_each(|x| *x = *x * deviation / scaling_factor + mean);
-        }
-        Ok(())
+        let known = known.as_ref().filter(|_| statistics);
+        let known = known.map(|known| (known.deviation.as_slice(), known.mean.as_slice()));
+        unscale(latents, shape, latent_channels, scaling_factor, known)
     }
 
     /// Channels of a latent.

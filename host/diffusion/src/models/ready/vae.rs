@@ -7,7 +7,7 @@ use super::config::Config;
 use super::network::{Feed, Network, Values};
 use super::part::Part;
 use crate::error::Result;
-use crate::models::check_size;
+use crate::models::{check_size, unscale};
 use crate::onnx::Port;
 use crate::session::{Device, SessionOptions};
 
@@ -68,21 +68,10 @@ impl VaeDecoder {
         self.scaling_factor
     }
 
-    pub(crate) fn unscale(
-        &self,
-        latents: &mut [f32],
-        [batch, _, rows, columns]: [usize; 4],
-        statistics: bool,
-    ) -> Result<()> {
-        check_size("latents", batch * self.latent_channels * rows * columns, latents.len())?;
-        for (plane, values) in latents.chunks_mut((rows * columns).max(1)).enumerate() {
-            let channel = plane % self.latent_channels;
-            let known = self.statistics.as_ref().filter(|_| statistics);
-            let (deviation, mean) =
-                known.map_or((1.0, 0.0), |(deviations, means)| (deviations[channel], means[channel]));
-            values.iter_mut().for_each(|x| *x = *x * deviation / self.scaling_factor + mean);
-        }
-        Ok(())
+    pub(crate) fn unscale(&self, latents: &mut [f32], shape: [usize; 4], statistics: bool) -> Result<()> {
+        let known = self.statistics.as_ref().filter(|_| statistics);
+        let known = known.map(|(deviations, means)| (deviations.as_slice(), means.as_slice()));
+        unscale(latents, shape, self.latent_channels, self.scaling_factor, known)
     }
 
     pub(crate) fn latent_channels(&self) -> usize {
